@@ -1,0 +1,1 @@
+"""Reference runs -> Expected, with bands; and the proof that an assignment is sound."""

@@ -1,0 +1,1 @@
+"""Checks: pure functions (evidence, expected) -> CheckResult. No files, clock, kernel or randomness."""

@@ -1,0 +1,230 @@
+"""Checks of how a network was trained, as the student declared it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grader.checks.base import Rule, code_runs, compare
+from grader.checks.select import Where, same_network
+from grader.checks.structure import another
+from grader.model.evidence import Compilation, Episode, Evidence, Provenance
+from grader.model.expected import Expected
+from grader.model.graph import Graph
+from grader.model.result import CheckResult, Status
+from grader.model.text import Message
+
+OBSERVED = Provenance.OBSERVED
+CROSSENTROPIES = {"SparseCategoricalCrossentropy": False, "CategoricalCrossentropy": True}
+"""Loss -> whether it takes one-hot labels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epochs(Rule):
+    """A training was declared with exactly this many epochs, or went on until it had had them."""
+
+    where: Where
+    epochs: int
+
+    def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
+        if not code_runs(evidence):
+            return self.end(Status.UNGRADED, "level.not_run")
+        tries = self.where.tries(evidence, expected)
+        if not tries:
+            return self.failed("training.absent")
+        fitting = next((e for e in tries if self._fits(evidence, e)), None)
+        episode = fitting or tries[0]
+        declared = _same_model_epochs(evidence, episode)
+        row = compare(
+            "config.epochs",
+            self.epochs,
+            " + ".join(map(str, declared)),
+            OBSERVED,
+            agrees=fitting is not None,
+        )
+        if row.agrees:
+            return self.passed("epochs.passed", comparisons=(row,), episode=episode.number, n=self.epochs)
+        return self.failed(
+            "epochs.failed", comparisons=(row,), episode=episode.number, n=self.epochs, yours=row.observed
+        )
+
+    def _fits(self, evidence: Evidence, episode: Episode) -> bool:
+        declared = _same_model_epochs(evidence, episode)
+        if declared == (self.epochs,):
+            return True
+        # Three fits of one epoch each are three epochs, unless a fourth follows.
+        went_on = any(e.initial_digest == episode.final_digest for e in evidence.episodes)
+        return sum(declared) == self.epochs and not went_on
+
+
+def _same_model_epochs(evidence: Evidence, episode: Episode) -> tuple[int, ...]:
+    """Epochs of the trainings that led to this one's weights: going on with a trained model adds up."""
+    chain = [episode]
+    for earlier in reversed(evidence.episodes[: episode.number]):
+        if earlier.final_digest and earlier.final_digest == chain[0].initial_digest:
+            chain.insert(0, earlier)
+    return tuple(e.epochs for e in chain)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossFits(Rule):
+    """The loss suits what the network gives out and how the labels are written.
+
+    `base`, for an open-ended exercise, is the exercise whose network this one must differ from.
+    """
+
+    where: Where
+    base: Where | None = None
+
+    def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
+        if not code_runs(evidence):
+            return self.end(Status.UNGRADED, "level.not_run")
+        episode = (
+            another(self.where, self.base, evidence, expected)
+            if self.base
+            else self.where.training(evidence, expected)
+        )
+        if episode is None or episode.compilation is None:
+            return self.failed("training.absent")
+        wrong = loss_fault(episode.graph, episode.compilation, one_hot=episode.x.one_hot)
+        loss = episode.compilation.loss
+        row = compare(
+            "config.loss", "—", f"{loss.kind}(from_logits={loss.from_logits})", OBSERVED, agrees=wrong is None
+        )
+        if wrong is None:
+            return self.passed("loss.passed", comparisons=(row,), episode=episode.number, loss=loss.kind)
+        if wrong == "loss.custom":
+            return self.review(wrong, comparisons=(row,), episode=episode.number, loss=loss.kind)
+        return self.failed(
+            wrong, comparisons=(row,), episode=episode.number, hint=Message(f"{wrong}.hint"), loss=loss.kind
+        )
+
+
+def loss_fault(graph: Graph, compilation: Compilation, *, one_hot: bool) -> str | None:
+    """Message key of what is wrong with a classifier's loss; None when it fits.
+
+    Keras's crossentropies expect probabilities unless `from_logits=True`; the sparse one takes class
+    numbers, the other one-hot rows.
+    """
+    kind, from_logits = compilation.loss.kind, bool(compilation.loss.from_logits)
+    if kind not in CROSSENTROPIES:
+        return "loss.unsuited" if kind in _UNSUITED else "loss.custom"
+    if CROSSENTROPIES[kind] != one_hot:
+        return "loss.labels"
+    softmax = ends_in_softmax(graph)
+    if from_logits and softmax:
+        return "loss.softmax_logits"
+    if not from_logits and not softmax:
+        return "loss.no_softmax"
+    return None
+
+
+_UNSUITED = frozenset(
+    """MeanSquaredError MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredLogarithmicError
+    BinaryCrossentropy BinaryFocalCrossentropy Huber LogCosh Hinge SquaredHinge CosineSimilarity
+    Poisson""".split()
+)
+
+
+def ends_in_softmax(graph: Graph) -> bool:
+    """Whether what the network returns has been through a softmax."""
+    for layer in reversed(graph.layers):
+        if layer.kind == "Softmax":
+            return True
+        activation = layer.config.get("activation")
+        if activation not in (None, "linear"):
+            return activation == "softmax"
+        if layer.kind not in {"Activation", "Reshape", "Identity", "Flatten"}:
+            return False
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationSplit(Rule):
+    """Some training of the exercise held back this share of the training data."""
+
+    where: Where
+    share: float
+
+    def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
+        if not code_runs(evidence):
+            return self.end(Status.UNGRADED, "level.not_run")
+        trainings = self.where.trainings(evidence)
+        if not trainings:
+            return self.failed("training.absent")
+        found = next((e for e in trainings if abs(e.validation_split - self.share) < 1e-6), None)
+        shown = found or trainings[0]
+        row = compare(
+            "config.validation_split",
+            self.share,
+            shown.validation_split or shown.validation,
+            OBSERVED,
+            agrees=found is not None,
+        )
+        if found:
+            return self.passed("split.passed", comparisons=(row,), episode=found.number, share=self.share)
+        return self.failed("split.failed", comparisons=(row,), episode=shown.number, share=self.share)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SomeEpochs(Rule):
+    """Some training of the exercise was declared with this many epochs."""
+
+    where: Where
+    epochs: int
+
+    def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
+        if not code_runs(evidence):
+            return self.end(Status.UNGRADED, "level.not_run")
+        trainings = self.where.trainings(evidence)
+        if not trainings:
+            return self.failed("training.absent")
+        found = next((e for e in trainings if e.epochs == self.epochs), None)
+        yours = ", ".join(map(str, dict.fromkeys(e.epochs for e in trainings)))
+        row = compare("config.epochs", self.epochs, yours, OBSERVED, agrees=found is not None)
+        if found:
+            return self.passed("epochs.passed", comparisons=(row,), episode=found.number, n=self.epochs)
+        return self.failed("epochs.failed", comparisons=(row,), n=self.epochs, yours=yours)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariesEpochs(Rule):
+    """At least two trainings of the exercise differ in their epochs."""
+
+    where: Where
+
+    def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
+        if not code_runs(evidence):
+            return self.end(Status.UNGRADED, "level.not_run")
+        tried = sorted({e.epochs for e in self.where.trainings(evidence)})
+        if len(tried) > 1:
+            return self.passed("vary.passed", tried=", ".join(map(str, tried)))
+        return self.failed("vary.failed", tried=", ".join(map(str, tried)) or "—")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiments(Rule):
+    """The network was trained again with another optimizer, loss, or their parameters."""
+
+    where: Where
+
+    def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
+        if not code_runs(evidence):
+            return self.end(Status.UNGRADED, "level.not_run")
+        first = self.where.training(evidence, expected)
+        if first is None:
+            return self.failed("training.absent")
+        tried = {_recipe(e.compilation) for e in self._alike(evidence, first) if e.compilation}
+        if len(tried) > 1:
+            return self.passed("experiment.passed", tried="; ".join(sorted(tried)))
+        return self.failed("experiment.failed", tried="; ".join(sorted(tried)) or "—")
+
+    def _alike(self, evidence: Evidence, first: Episode) -> tuple[Episode, ...]:
+        # The output's activation follows the loss that is tried, so signatures, which leave it out.
+        return tuple(e for e in evidence.episodes if e.completed and same_network(e.graph, first.graph))
+
+
+def _recipe(compilation: Compilation) -> str:
+    rate = compilation.optimizer.learning_rate
+    momentum = compilation.optimizer.config.get("momentum")
+    tuned = f"({rate:g}" + (f", momentum={momentum:g})" if isinstance(momentum, float) and momentum else ")")
+    return f"{compilation.optimizer.kind}{tuned if rate is not None else ''} + {compilation.loss.kind}"

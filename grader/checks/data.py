@@ -1,0 +1,157 @@
+"""Checks of which data were used, traced by content, and of what the student says about them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from grader.checks.accuracy import LABELS
+from grader.checks.base import Rule, code_runs, compare
+from grader.checks.regions import answer_text, regions
+from grader.checks.select import Where
+from grader.checks.stance import Stance, leak_stance
+from grader.model.evidence import Episode, Evidence, Provenance
+from grader.model.expected import Expected
+from grader.model.result import CheckResult, Status
+from grader.model.text import Message
+
+OBSERVED = Provenance.OBSERVED
+_BEST_FIRST = {Status.PASSED: 0, Status.REVIEW: 1, Status.FAILED: 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedOn(Rule):
+    """The net was trained on the served training images, each with its own label."""
+
+    where: Where
+    at_least: int
+    """Fewest rows of the training split that must reach fit (students may hold some back)."""
+
+    def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
+        if not code_runs(evidence):
+            return self.end(Status.UNGRADED, "level.not_run")
+        tries = [self._judge(evidence, e) for e in self.where.tries(evidence, expected)]
+        if not tries:
+            return self.failed("training.absent")
+        # Of several trainings of the net the soundest counts: people mend their data and run it again.
+        return min(tries, key=lambda result: _BEST_FIRST[result.status])
+
+    def _judge(self, evidence: Evidence, episode: Episode) -> CheckResult:
+        x = episode.x
+        if x.label_agreement is not None and x.label_agreement < LABELS:
+            return self.failed(
+                "data.labels",
+                episode=episode.number,
+                share=f"{x.label_agreement:.0%}",
+                hint=Message("data.labels.hint"),
+            )
+        if x.test:
+            return self.failed("data.test_in_training", episode=episode.number, n=x.test)
+        row = compare(
+            "data.rows", f"≥ {self.at_least:,}", f"{x.train:,}", OBSERVED, agrees=x.train >= self.at_least
+        )
+        if row.agrees or (not x.seen_whole and x.train and not x.unknown):
+            return self.passed("data.passed", comparisons=(row,), episode=episode.number, n=x.train)
+        if x.unknown > x.train:
+            return self._untraced(evidence, episode)
+        return self.failed("data.few", comparisons=(row,), episode=episode.number, n=x.train)
+
+    def _untraced(self, evidence: Evidence, episode: Episode) -> CheckResult:
+        """Resized or augmented images cannot be traced: where they came from must do."""
+        loaded = {load.dataset for load in evidence.loads}
+        if evidence.data.name in loaded and len(loaded) == 1 and episode.x.rows >= self.at_least:
+            return self.passed("data.untraced", episode=episode.number)
+        if evidence.data.name not in loaded:
+            return self.failed("data.other", episode=episode.number, dataset=evidence.data.name)
+        return self.review("data.untold", episode=episode.number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeakAnswered(Rule):
+    """What the student says about data leaking agrees with what their code did."""
+
+    where: Where
+
+    def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
+        stance = leak_stance(self._text(evidence, expected))
+        if stance is Stance.SILENT:
+            return self.failed("leak.blank", hint=Message("leak.blank.hint"))
+        if not code_runs(evidence):
+            return self.end(Status.UNGRADED, "level.not_run")
+        episode = self.where.training(evidence, expected)
+        if episode is None:
+            return self.failed("training.absent")
+        leaked = leak(episode)
+        if leaked is None or stance is Stance.UNCLEAR:
+            return self.review("leak.unclear", episode=episode.number)
+        if {leak(e) for e in self.where.tries(evidence, expected)} == {True, False}:
+            return self.review("leak.mixed", episode=episode.number)
+        rows = (episode.validation_x.test if episode.validation_x else 0) + episode.x.test
+        row = compare(
+            "leak.rows",
+            "0" if stance is Stance.NO else "> 0",
+            f"{rows:,}",
+            OBSERVED,
+            agrees=(stance is Stance.YES) == leaked,
+        )
+        key = f"leak.{'leaked' if leaked else 'clean'}.{'yes' if stance is Stance.YES else 'no'}"
+        if row.agrees:
+            return self.passed(key, comparisons=(row,), episode=episode.number, n=rows)
+        return self.failed(key, comparisons=(row,), episode=episode.number, n=rows, hint=Message("leak.hint"))
+
+    def _text(self, evidence: Evidence, expected: Expected) -> str:
+        """The exercise's own text; the whole notebook's where the exercise is not marked or is silent."""
+        own = regions(evidence, self.where.exercises)
+        boilerplate = frozenset(expected.boilerplate)
+        inside = [c for c in evidence.cells if own.get(c.index) == self.where.exercise]
+        text = answer_text(inside, boilerplate, questions=True)
+        if inside and leak_stance(text) is not Stance.SILENT:
+            return text
+        return answer_text(evidence.cells, boilerplate, questions=True)
+
+
+def leak(episode: Episode) -> bool | None:
+    """Whether test rows served as training or validation data; None when that cannot be told."""
+    if episode.x.test:
+        return True
+    validation = episode.validation_x
+    if episode.validation != "data" or validation is None:
+        return False
+    if validation.test:
+        return True
+    return False if validation.train and not validation.unknown else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown(Rule):
+    """Some cell printed what each of these patterns matches, or evaluated its expression.
+
+    `expressions` are patterns of code, one for each pattern of output: a notebook shows only a cell's
+    last value, so an expression above it is evaluated without being seen.
+    """
+
+    patterns: tuple[str, ...]
+    dataset: str
+    expressions: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    """What people read for each pattern; the pattern itself where there is none."""
+
+    def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
+        if not code_runs(evidence):
+            return self.end(Status.UNGRADED, "level.not_run")
+        if not any(load.dataset == self.dataset for load in evidence.loads):
+            return self.failed("shown.not_loaded", dataset=self.dataset)
+        ran = [cell for cell in evidence.cells if cell.ran and cell.ok]
+        outputs = [cell.output_text for cell in evidence.cells if cell.ran]
+        rows = tuple(
+            compare("shown.row", label or p, "✓" if hit else "—", OBSERVED, agrees=hit)
+            for p, e, label in zip_longest(self.patterns, self.expressions, self.labels)
+            for hit in [
+                any(re.search(p, text) for text in outputs)
+                or (e is not None and any(re.search(e, cell.source, re.MULTILINE) for cell in ran))
+            ]
+        )
+        if all(row.agrees for row in rows):
+            return self.passed("shown.passed", comparisons=rows)
+        return self.failed("shown.failed", comparisons=rows)

@@ -1,0 +1,124 @@
+"""Which training a check is about: by exercise region, then structure, then the starter's names last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from grader.checks.architecture import differences, signature
+from grader.checks.regions import regions
+from grader.model.evidence import BuiltModel, Episode, Evidence
+from grader.model.expected import Expected
+from grader.model.graph import Graph
+
+FAR = 10**6
+PLAUSIBLE = 3
+"""Layer edits up to which a network that no heading claims can be taken for an exercise's."""
+T = TypeVar("T", Episode, BuiltModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where the work of an exercise is looked for.
+
+    `like` is the structure check whose expected networks tell it from other exercises' work;
+    `rivals` are structure checks of other exercises whose network this must not be taken for.
+    """
+
+    exercise: str
+    exercises: tuple[str, ...]
+    """All exercise ids of the assignment, to read its markers."""
+    like: str | None = None
+    scaled: bool = False
+    contract: tuple[str, ...] = ()
+    rivals: tuple[Where, ...] = ()
+
+    def cells(self, evidence: Evidence) -> frozenset[int] | None:
+        """Cells of the exercise's region; None when the notebook has no marker for it."""
+        found = {i for i, e in regions(evidence, self.exercises).items() if e == self.exercise}
+        return frozenset(found) or None
+
+    def in_region(self, evidence: Evidence, cell: int) -> bool:
+        cells = self.cells(evidence)
+        return cells is not None and cell in cells
+
+    def distance(self, graph: Graph, expected: Expected) -> int:
+        """Fewest layer edits to any expected network of this exercise; FAR when none is known."""
+        models = expected.models_for(self.like) if self.like else ()
+        edits = (len(differences(m.graph, graph, scaled=self.scaled)) for m in models)
+        return min(edits, default=FAR)
+
+    def training(self, evidence: Evidence, expected: Expected) -> Episode | None:
+        """The training that best answers this exercise; None when there is none."""
+        return self._best(evidence, expected, evidence.episodes, lambda e: (not e.completed, e.number))
+
+    def trainings(self, evidence: Evidence) -> tuple[Episode, ...]:
+        """Every training in the region, or all when the notebook does not mark it.
+
+        One that broke off before its first step trained nothing and is left out.
+        """
+        cells = self.cells(evidence)
+        begun = tuple(e for e in evidence.episodes if e.completed or e.rows_trained)
+        return tuple(e for e in begun if cells is None or e.cell in cells) or begun
+
+    def tries(self, evidence: Evidence, expected: Expected) -> tuple[Episode, ...]:
+        """Every training of the chosen network where it was looked for: people mend and train again."""
+        chosen = self.training(evidence, expected)
+        if chosen is None:
+            return ()
+        pool = self._pool(evidence, expected, evidence.episodes)
+        return tuple(e for e in pool if same_network(e.graph, chosen.graph))
+
+    def network(self, evidence: Evidence, expected: Expected) -> BuiltModel | None:
+        """The network, trained or not, that best answers this exercise."""
+        return self._best(evidence, expected, evidence.models, lambda m: (m.cell, m.serial))
+
+    def _best(
+        self,
+        evidence: Evidence,
+        expected: Expected,
+        candidates: tuple[T, ...],
+        order: Callable[[T], tuple[int, ...]],
+    ) -> T | None:
+        return min(
+            self._pool(evidence, expected, candidates),
+            key=lambda c: (
+                self.distance(c.graph, expected),
+                not set(self.contract) & set(c.names),
+                *order(c),
+            ),
+            default=None,
+        )
+
+    def _pool(self, evidence: Evidence, expected: Expected, candidates: tuple[T, ...]) -> list[T]:
+        """What stands in the exercise's region; where nothing does, what may be its answer elsewhere."""
+        owner = regions(evidence, self.exercises)
+        siblings = [r for r in self.rivals if r.exercise == self.exercise]
+        inside = [
+            c
+            for c in candidates
+            if owner.get(c.cell) == self.exercise
+            # One exercise may ask for two networks: the one must not be taken for the other.
+            and not any(r.distance(c.graph, expected) < self.distance(c.graph, expected) for r in siblings)
+        ]
+        return inside or [c for c in candidates if self._plausible(c, expected, owner)]
+
+    def _plausible(self, candidate: Episode | BuiltModel, expected: Expected, owner: dict[int, str]) -> bool:
+        """Whether work outside the exercise's region may still be its answer.
+
+        It must be nearer to this exercise's network than to a rival's, and near enough; where another
+        exercise's heading stands above it, it must be the very network (people train in question 4
+        what question 3 describes).
+        """
+        if self.like is None:
+            return owner.get(candidate.cell) is None
+        distance = self.distance(candidate.graph, expected)
+        if any(r.distance(candidate.graph, expected) < distance for r in self.rivals):
+            return False
+        return distance <= (PLAUSIBLE if owner.get(candidate.cell) is None else 0)
+
+
+def same_network(left: Graph, right: Graph) -> bool:
+    """Whether two networks learn alike: free layers count here, names and scaling do not."""
+    return signature(left) == signature(right)

@@ -1,0 +1,113 @@
+"""The application: commands, and the one place where our errors become words and a status."""
+
+from __future__ import annotations
+
+import functools
+import locale
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from rich.markup import escape
+from typer.core import TyperGroup
+
+from grader import __version__
+from grader.cli import authoring, checking, grading, upkeep
+from grader.cli.console import stderr
+from grader.cli.status import Exit
+from grader.messages import render
+from grader.model.errors import CourseError, GraderError, IntakeError, UsageError
+from grader.model.text import Language
+
+
+class PathOrCommand(TyperGroup):
+    """`grade submissions/` is `grade run submissions/`: a first word that is no command is a path."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            args = ["run", *args]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=PathOrCommand,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Grade deep-learning practicals: [bold]grade submissions/[/bold] for a class, "
+    "[bold]grade check notebook.ipynb[/bold] for your own.",
+)
+COMMANDS: dict[str, tuple[Callable[..., int], str]] = {
+    "run": (grading.run, "Grade a folder, archive or notebook (the word 'run' may be left out)."),
+    "regrade": (grading.regrade, "Apply checks again to stored evidence; no student code runs."),
+    "explain": (grading.explain, "Every fact, its provenance, the rule and the points: for an appeal."),
+    "mark": (grading.mark, "Give a check its points by hand; they survive every regrade."),
+    "check": (checking.check, "Check your own notebook, with the checks students may see."),
+    "ci": (checking.ci, "Grade in a pipeline and write its result file."),
+    "assignments": (authoring.assignments, "List the course's practicals."),
+    "show": (authoring.show, "Show one practical's rubric and bands."),
+    "calibrate": (authoring.calibrate, "Measure expected values from the references."),
+    "validate": (authoring.validate, "Prove a practical sound: references, variants, mutants."),
+    "demo": (upkeep.demo, "Grade a small made-up class, from nothing."),
+    "doctor": (upkeep.doctor, "Frameworks, data and sandbox of this machine."),
+    "purge": (upkeep.purge, "Remove all personal data of a class."),
+}
+
+
+def _exiting(command: Callable[..., int]) -> Callable[..., None]:
+    """The command with its status as the process's exit status."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        raise typer.Exit(int(command(*args, **kwargs)))
+
+    return run
+
+
+for _name, (_command, _help) in COMMANDS.items():
+    app.command(_name, help=_help)(_exiting(_command))
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"grade {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def common(
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Log what happens, for staff."),
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True),
+) -> None:
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(name)s: %(message)s")
+
+
+def language() -> Language:
+    """The language of our own errors: GRADER_LANGUAGE, else the system's, Spanish when neither says."""
+    told = os.environ.get("GRADER_LANGUAGE") or os.environ.get("LANG") or (locale.getlocale()[0] or "")
+    return "en" if told.casefold().startswith(("en", "c.", "c", "posix")) else "es"
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line and exit. Status: see `Exit`."""
+    try:
+        app(args)
+    except (UsageError, CourseError, IntakeError) as error:
+        _say(error)
+        sys.exit(Exit.USAGE)
+    except GraderError as error:  # ours: sandbox, gradebook, store, a platform's files
+        _say(error)
+        sys.exit(Exit.UNGRADED)
+
+
+def _say(error: GraderError) -> None:
+    """Our error in words; a key the catalogue lacks must not hide what happened."""
+    try:
+        words = render(error.message, language())
+    except KeyError:
+        words = str(error)
+    stderr.print(f"[bold red]✗[/] {escape(words)}")

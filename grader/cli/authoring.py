@@ -1,0 +1,170 @@
+"""Commands for those who write practicals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from grader.cli.console import stderr, stdout
+from grader.cli.options import CourseOption, DataOption, DownloadOption, LanguageOption, WorkersOption
+from grader.cli.status import Exit
+from grader.cli.workshop import Workshop, cores
+from grader.course import Course, Loaded, find_course
+from grader.evidence.store import EvidenceStore
+from grader.model.budget import Level
+
+if TYPE_CHECKING:
+    from grader.calibration.calibrate import Runner
+    from grader.calibration.validate import Soundness
+
+# The calibration package brings SciPy: it is imported by the commands that use it.
+
+IdArgument = Annotated[str, typer.Argument(help="Id of the practical.")]
+SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="Runs of each reference and variant.")]
+CacheOption = Annotated[
+    Path, typer.Option("--cache", help="Where runs are kept, so that a second call resumes.")
+]
+CACHE = Path(".calibration")
+
+
+def assignments(course: CourseOption = None, language: LanguageOption = None) -> int:
+    """List the practicals of a course."""
+    from grader.cli.grading import spoken
+
+    found = find_course(course)
+    said = spoken(language, found)
+    table = Table("id", "título / title", "ejercicios", "puntos", "bandas", pad_edge=False)
+    for loaded in found:
+        a = loaded.assignment
+        table.add_row(
+            a.id, a.title.in_(said), str(len(a.exercises)), f"{a.points}", str(len(loaded.expected.bands))
+        )
+    stdout.print(table)
+    return Exit.GRADED
+
+
+def show(id: IdArgument, course: CourseOption = None, language: LanguageOption = None) -> int:
+    """Show a practical's rubric, who may see each check, and its bands."""
+    from grader.cli.grading import spoken
+
+    found = find_course(course)
+    said = spoken(language, found)
+    loaded = found.load(id)
+    stdout.print(f"[bold]{escape(loaded.assignment.title.in_(said))}[/] ({loaded.assignment.points})")
+    table = Table("check", "", "puntos", "visible", pad_edge=False)
+    for check in loaded.assignment.checks:
+        table.add_row(check.id, check.title.in_(said), f"{check.points}", str(check.visibility))
+    stdout.print(table)
+    stdout.print(_bands(loaded))
+    return Exit.GRADED
+
+
+def _bands(loaded: Loaded) -> Table:
+    table = Table("check", "variant", "level", "data", "n", "mean", "sd", "band", "rejects", pad_edge=False)
+    for b in loaded.expected.bands:
+        rejects = "—" if b.rejects is None else f"{b.rejects:.0%} of {b.mutant_runs}"
+        table.add_row(
+            b.check, b.variant, str(b.level), b.data[:10], str(b.n), f"{b.mean:.3f}", f"{b.sd:.3f}",
+            f"{b.low:.3f} – {b.high:.3f}", rejects,
+        )  # fmt: skip
+    return table
+
+
+def calibrate(
+    id: IdArgument,
+    seeds: SeedsOption = 10,
+    level: Annotated[Level, typer.Option("--level", help="quick or full.")] = Level.QUICK,
+    course: CourseOption = None,
+    data: DataOption = None,
+    download: DownloadOption = False,
+    workers: WorkersOption = 0,
+    cache: CacheOption = CACHE,
+) -> int:
+    """Run the references over many seeds and write reference/ID/expected.json."""
+    from grader.calibration.calibrate import calibrate as measure
+    from grader.calibration.publish import publish, write_expected
+
+    found = find_course(course)
+    loaded = found.load(id)
+    with _shop(found, level, data, download=download, workers=workers) as shop, _progress() as progress:
+        expected = measure(loaded, _runner(shop, loaded, cache, progress), seeds=seeds)
+    write_expected(loaded, expected)
+    publish(loaded, expected)
+    fresh = Course(found.root, found.language, found.roster).load(id)
+    stdout.print(_bands(fresh))
+    return Exit.GRADED
+
+
+def validate(
+    id: IdArgument,
+    seeds: SeedsOption = 3,
+    level: Annotated[Level, typer.Option("--level", help="quick or full.")] = Level.QUICK,
+    generic: Annotated[int, typer.Option("--generic", min=0, help="Most generic mutants tried.")] = 40,
+    write: Annotated[bool, typer.Option("--write", help="Write reference/ID/validation.json.")] = False,
+    course: CourseOption = None,
+    data: DataOption = None,
+    download: DownloadOption = False,
+    workers: WorkersOption = 0,
+    cache: CacheOption = CACHE,
+) -> int:
+    """Prove a practical sound: exit status 0 when it is, 1 when it is not."""
+    from grader.calibration.sources import inputs_digest
+    from grader.calibration.validate import Validation
+
+    found = find_course(course)
+    loaded = found.load(id)
+    with _shop(found, level, data, download=download, workers=workers) as shop, _progress() as progress:
+        runner = _runner(shop, loaded, cache, progress)
+        soundness = Validation(loaded, runner, seeds, generic).run(inputs_digest(loaded))
+    _print(soundness)
+    if write:
+        path = loaded.reference / f"validation.{soundness.data}.json"
+        text = json.dumps(msgspec.to_builtins(soundness), indent=1, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+    return Exit.GRADED if soundness.sound else Exit.UNSOUND
+
+
+def _shop(found: Course, level: Level, data: Path | None, *, download: bool, workers: int) -> Workshop:
+    return Workshop(found, Path("."), level, 1, workers or cores(), data, download)
+
+
+def _runner(shop: Workshop, loaded: Loaded, cache: Path, progress: Progress) -> Runner:
+    from grader.calibration.calibrate import Runner
+
+    task = progress.add_task(loaded.assignment.id, total=None)
+
+    def notify(what: str, done: int, total: int) -> None:
+        progress.update(task, description=escape(what), completed=done, total=total)
+
+    bench = shop.bench(loaded.assignment.data)
+    return Runner(bench, EvidenceStore(cache), shop.workers, notify)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=stderr, transient=True,
+    )  # fmt: skip
+
+
+def _print(found: Soundness) -> None:
+    verdict = "[green]sound[/]" if found.sound else "[red]not sound[/]"
+    stdout.print(f"[bold]{found.assignment}[/] ({found.level}, {found.data}): {verdict}")
+    stdout.print(
+        f"accepted runs {found.accepted_runs}, false rejects {found.false_rejects} "
+        f"(95 % bound {found.false_reject_bound:.1%}), retrainings {found.retrainings}"
+    )
+    stdout.print(f"hand-written mutants as declared {found.mutants_as_declared} of {found.mutants}")
+    stdout.print(f"starter earns {found.starter_points}")
+    stdout.print(f"generic mutants noticed {found.generic - len(found.generic_survivors)} of {found.generic}")
+    for survivor in found.generic_survivors:
+        stdout.print(f"  survives: {survivor}", markup=False)
+    for deviation in found.deviations:
+        stdout.print(f"  deviates: {deviation}", markup=False)

@@ -1,0 +1,156 @@
+"""Commands for one notebook: a student's self-check, and grading in a pipeline.
+
+The self-check must run on Windows, macOS and Colab: nothing Unix-only is imported on its path.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grader.cli.console import stdout
+from grader.cli.options import (
+    AssignmentOption,
+    CourseOption,
+    DataOption,
+    DownloadOption,
+    LanguageOption,
+    LevelOption,
+    SeedOption,
+    TrustOption,
+)
+from grader.cli.status import Exit, status_of
+from grader.cli.workshop import Workshop, cores
+from grader.course import Course, Loaded, find_course
+from grader.course.recognise import recognise
+from grader.intake import collect
+from grader.lms.ci import Pending, Platform, detect, write_results
+from grader.model.assignment import Assignment, Visibility
+from grader.model.budget import Level
+from grader.model.errors import CourseError, UsageError
+from grader.model.evidence import Ended
+from grader.model.outcome import Outcome, State
+from grader.model.submission import Problem, Severity, Submission
+from grader.pipeline import Grader, Settings, retrained
+from grader.report.terminal import student_view
+from grader.scoring.score import grade, nothing
+
+
+def check(
+    notebook: Annotated[Path, typer.Argument(help="Your notebook or module.")],
+    assignment: AssignmentOption = None,
+    course: CourseOption = None,
+    level: LevelOption = Level.QUICK,
+    language: LanguageOption = None,
+    data: DataOption = None,
+    seed: SeedOption = 1,
+) -> int:
+    """Check your own work: what is right, what is missing, and a hint."""
+    from grader.cli.grading import spoken
+
+    if not notebook.is_file():
+        raise UsageError("cli.no_such_path", path=str(notebook))
+    found = find_course(course)
+    with tempfile.TemporaryDirectory() as scratch:
+        (submission, *_) = collect(notebook, scratch=Path(scratch)) or [None]
+    if submission is None:
+        raise UsageError("cli.nothing_found", path=str(notebook))
+    shop = Workshop(found, Path("."), level, seed, 1, data, download=True, unprotected=True)
+    with shop:
+        outcome = self_check(shop, submission, assignment)
+    stdout.print(student_view(outcome, spoken(language, found), "self-check"))
+    return status_of([outcome])
+
+
+def self_check(shop: Workshop, submission: Submission, id: str | None) -> Outcome:
+    """What a student may learn of their own work, without a gradebook."""
+    loaded = _assignment(shop.course, submission, id)
+    visible = student_view_of(loaded.assignment)
+    if submission.document is None:
+        fatal = submission.fatal
+        given = nothing(visible, fatal.message) if fatal else None
+        return Outcome(submission, visible, State.UNREADABLE, shop.level, given, problems=submission.problems)
+    bench = shop.bench(visible.data)
+    collected = bench.collect(visible.id, submission.document)
+    state = State.FAILED if collected.evidence.ended is Ended.FAILED else State.GRADED
+    results, evidence = retrained(
+        replace(loaded, assignment=visible), collected.evidence, lambda: bench.rebuilder
+    )
+    problems = submission.problems
+    if collected.detail:
+        problems = (*problems, Problem(Severity.WARNING, collected.detail))
+    given = grade(visible, results) if state is State.GRADED else None
+    return Outcome(
+        submission, visible, state, shop.level, given, evidence, problems, seconds=evidence.seconds
+    )
+
+
+def student_view_of(assignment: Assignment) -> Assignment:
+    """The assignment with only the checks that students may see at any time."""
+    exercises = tuple(
+        replace(e, checks=tuple(c for c in e.checks if c.visibility is Visibility.STUDENT))
+        for e in assignment.exercises
+    )
+    return replace(assignment, exercises=tuple(e for e in exercises if e.checks))
+
+
+def _assignment(course: Course, submission: Submission, id: str | None) -> Loaded:
+    if id is not None:
+        return course.load(id)
+    every = {loaded.assignment.id: loaded for loaded in course}
+    if len(every) == 1:
+        return next(iter(every.values()))
+    document = submission.document
+    found = recognise(document, [x.assignment for x in every.values()]) if document else None
+    if found is None:
+        raise CourseError("course.unrecognised", file=submission.origin)
+    return every[found.id]
+
+
+def ci(
+    notebooks: Annotated[
+        list[Path] | None, typer.Argument(help="Notebooks. Default: the platform's submission folder.")
+    ] = None,
+    assignment: AssignmentOption = None,
+    course: CourseOption = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where result files are written.")] = None,
+    level: LevelOption = Level.QUICK,
+    language: LanguageOption = None,
+    data: DataOption = None,
+    download: DownloadOption = False,
+    seed: SeedOption = 1,
+    pending: Annotated[
+        Pending, typer.Option("--pending", help="Marks a person still has to give: provisional or hold.")
+    ] = Pending.PROVISIONAL,
+    platform: Annotated[
+        Platform | None, typer.Option("--platform", help="Default: found from the environment.")
+    ] = None,
+    trust: TrustOption = False,
+) -> int:
+    """Grade in a pipeline: exit 0 means graded, 3 that we failed; a failure of ours yields no score."""
+    from grader.cli.grading import spoken
+
+    where = platform or detect(os.environ)
+    found = find_course(course)
+    folder = out or Path("grades")
+    shop = Workshop(found, folder, level, seed, cores(), data, download, trust)
+    outcomes: list[Outcome] = []
+    with shop, shop.book() as book, book.run("ci") as held:
+        grader = Grader(found, book, shop.store, shop.served, shop.bench, _settings(shop, assignment))
+        for path in notebooks or where.submission_folders():
+            handed_in = collect(path, scratch=folder / "scratch")
+            outcomes += grader.grade(held, handed_in)
+    if not outcomes:
+        raise UsageError("cli.nothing_found", path=", ".join(map(str, notebooks or [])))
+    write_results(outcomes, where, folder, spoken(language, found), pending, os.environ)
+    # A hand-in that cannot be read is graded: it is the student's. Only our own failures are not.
+    return Exit.UNGRADED if any(o.state is State.FAILED for o in outcomes) else Exit.GRADED
+
+
+def _settings(shop: Workshop, assignment: str | None) -> Settings:
+    return Settings(shop.level, shop.seed, shop.workers, assignment)

@@ -1,0 +1,96 @@
+"""Commands around grading: a demonstration, a look at the machine, removal of personal data."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from grader.cli.console import stderr, stdout
+from grader.cli.grading import OUT, grade_into
+from grader.cli.options import CourseOption, DataOption, OutOption, TrustOption
+from grader.cli.status import Exit
+from grader.cli.workshop import BOOK, CACHE, Workshop, cores
+from grader.course import Course, find_course
+from grader.demo import unpack
+from grader.evidence.store import EvidenceStore
+from grader.gradebook.book import Gradebook
+from grader.messages import render
+from grader.model.budget import Level
+from grader.model.errors import CourseError, GraderError, UsageError
+from grader.pipeline import versions
+
+REPORTS = ("reports", "staff", "json", "grades.csv", "index.html", "scratch")
+"""What `grade` writes for people, below --out."""
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where the demonstration course is written.")] = Path("demo"),
+    data: DataOption = None,
+    trust: TrustOption = False,
+) -> int:
+    """Write a small course with a made-up class, and grade it."""
+    course = find_course(unpack(folder))
+    shop = Workshop(course, folder / OUT, workers=cores(), data=data, unprotected=trust)
+    return grade_into(shop, folder / "submissions", None, course.language)
+
+
+def doctor(course: CourseOption = None, data: DataOption = None) -> int:
+    """Say which frameworks, datasets and sandbox this machine has."""
+    table = Table(show_header=False, pad_edge=False)
+    for name, number in versions().items():
+        table.add_row(name, number)
+    found = _course_or_none(course)
+    status = Exit.GRADED
+    with Workshop(found or Course(Path.cwd()), OUT, data=data, level=Level.QUICK) as shop:
+        for name in sorted({loaded.assignment.data for loaded in found} if found else {"fashion_mnist"}):
+            table.add_row(name, escape(_data_line(shop, name)))
+        try:
+            table.add_row("sandbox", shop.executor().tier)
+        except GraderError as error:
+            table.add_row("sandbox", escape(render(error.message, shop.course.language)))
+            status = Exit.UNGRADED
+    stdout.print(table)
+    return status
+
+
+def _course_or_none(course: Path | None) -> Course | None:
+    try:
+        return find_course(course)
+    except CourseError:
+        if course is not None:
+            raise
+        return None
+
+
+def _data_line(shop: Workshop, name: str) -> str:
+    """Where a dataset comes from on this machine, or why it cannot be had."""
+    try:
+        served = shop.served(name)
+    except GraderError as error:
+        return render(error.message, shop.course.language)
+    return f"{served.source} · {served.fingerprint[:12]} · {served.folder}"
+
+
+def purge(
+    out: OutOption = OUT,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> int:
+    """Remove every personal datum that grading wrote below --out."""
+    book_path = out / BOOK
+    if not book_path.is_file():
+        raise UsageError("cli.no_gradebook", out=str(out))
+    if not yes:
+        typer.confirm(f"{out}: ?", abort=True)
+    written = [path for name in REPORTS if (path := out / name).exists()]
+    with Gradebook.open(book_path) as book:
+        purged = book.purge(EvidenceStore(out / CACHE), written)
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{book_path}{suffix}").unlink(missing_ok=True)
+    shutil.rmtree(out / CACHE, ignore_errors=True)
+    stderr.print(f"✓ {purged}", markup=False)
+    return Exit.GRADED

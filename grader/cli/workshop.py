@@ -1,0 +1,124 @@
+"""What commands work with: course, gradebook, data, sandbox. Each is made when it is first needed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from grader.collect import Bench, worker_path
+from grader.course import Course
+from grader.data import Served, serve
+from grader.evidence.store import EvidenceStore
+from grader.execution.port import Executor, Limits
+from grader.gradebook.book import Gradebook
+from grader.model.budget import BUDGETS, Level
+from grader.verification.rebuild import Rebuilder
+
+CACHE = "evidence"
+BOOK = "gradebook.sqlite"
+_PATIENCE = {Level.STATIC: 300.0, Level.STRUCTURE: 300.0, Level.QUICK: 300.0, Level.FULL: 6 * 3600.0}
+"""Seconds one answer of the rebuild worker may take: at full it trains as the student wrote."""
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass
+class Workshop:
+    """The parts of one command, closed together.
+
+    `out` holds the gradebook and the evidence; `unprotected` allows a run without a sandbox.
+    """
+
+    course: Course
+    out: Path
+    level: Level = Level.QUICK
+    seed: int = 1
+    workers: int = 2
+    data: Path | None = None
+    download: bool = False
+    unprotected: bool = False
+    _served: dict[str, Served] = field(default_factory=dict)
+    _benches: dict[str, Bench] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _executor: Executor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for bench in self._benches.values():
+            bench.rebuilder.close()
+
+    @property
+    def store(self) -> EvidenceStore:
+        return EvidenceStore(self.out / CACHE)
+
+    def book(self) -> Gradebook:
+        self.out.mkdir(parents=True, exist_ok=True)
+        return Gradebook.open(self.out / BOOK)
+
+    def served(self, name: str) -> Served:
+        with self._lock:
+            if name not in self._served:
+                self._served[name] = serve(name, folder=self.data, download=self.download)
+            return self._served[name]
+
+    @property
+    def threads(self) -> int:
+        """Framework threads of each run: the cores shared among the workers."""
+        return max(1, cores() // self.workers)
+
+    def executor(self) -> Executor:
+        """The best sandbox of this machine, found by trying it. Raises ExecutionError below that."""
+        from grader.execution import find_executor
+
+        with self._lock:
+            if self._executor is None:
+                self._executor = find_executor(allow_unprotected=self.unprotected)
+            return self._executor
+
+    def bench(self, name: str) -> Bench:
+        with self._lock:
+            if name not in self._benches:
+                self._benches[name] = self._make(name)
+            return self._benches[name]
+
+    def _make(self, name: str) -> Bench:
+        served, executor = self.served(name), self.executor()
+        limits = Limits(threads=self.threads)
+        launch = _launcher(served, limits, boxed=executor.tier != "unprotected")
+        return Bench(
+            served,
+            executor,
+            Rebuilder(launch, timeout=_PATIENCE[self.level]),
+            BUDGETS[self.level],
+            self.seed,
+            limits,
+        )
+
+
+def _launcher(served: Served, limits: Limits, *, boxed: bool) -> Callable[[], subprocess.Popen[bytes]]:
+    """Starts the clean sandbox's worker, in a box where student code gets one too."""
+    from grader.execution.box import open_box, open_unboxed
+
+    worker = worker_path()
+    argv = (sys.executable, "-I", str(worker), str(served.folder), served.name)
+
+    def launch() -> subprocess.Popen[bytes]:
+        if boxed:
+            readable = (worker, served.folder)
+            return open_box(argv, readable=readable, limits=limits, threads=limits.threads)
+        return open_unboxed(argv, limits=limits, threads=limits.threads)
+
+    return launch

@@ -1,0 +1,1 @@
+"""The gate between the untrusted and us: bytes in, typed evidence or EvidenceError out."""

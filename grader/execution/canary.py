@@ -1,0 +1,166 @@
+"""Which sandbox this machine has, found by attacking it in the very launcher that runs student code."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import platform
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+from grader.execution.bubblewrap import HOME, Account, Boxed, Route, launch_boxed, routes
+from grader.execution.environment import environment
+from grader.execution.layout import Mount, layout
+from grader.execution.port import Limits
+from grader.execution.processes import kill_tree, tree
+from grader.execution.seccomp import seccomp_filter
+from grader.model.errors import ExecutionError
+
+_LOG = logging.getLogger(__name__)
+_SECONDS = 20
+_SCRIPT = Path(__file__).with_name("canary_inside.py")
+_INSIDE = "/opt/kernel/canary.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A route whose box held against every attack of the canary."""
+
+    route: Route
+    held: int
+    seccomp: bool
+
+    def line(self, limits_line: str) -> str:
+        """One line for people: tier and what it enforces."""
+        machine = "seccomp" if self.seccomp else f"no seccomp filter for {platform.machine()}"
+        return (
+            f"isolation: isolated (bubblewrap: user+pid+net+ipc+uts+mount namespaces, {machine}) "
+            f"net=off files=own-folder {limits_line}; self-test {self.held}/{self.held}"
+        )
+
+
+@cache
+def prove_box() -> Proven:
+    """Try each route of this machine; the first whose box holds. Once per process.
+
+    Raises ExecutionError, with the remedy, when there is none.
+    """
+    reasons: list[str] = []
+    for route in routes():
+        try:
+            return _prove(route)
+        except ExecutionError as error:
+            _LOG.info("no box by route %s: %s", route.value, error)
+            if error.message.key != "execution.box_refused":
+                raise
+            reasons.append(str(error.message.args["reason"]))
+    raise ExecutionError("execution.box_refused", reason=reasons[0])
+
+
+def _prove(route: Route) -> Proven:
+    with _targets() as targets:
+        report, real_uids = _attack(route, targets)
+    held = report.get("held")
+    if not isinstance(held, dict) or not held:
+        raise ExecutionError("execution.box_refused", reason="no answer")
+    held["run as real root"] = bool(real_uids) and 0 not in real_uids
+    if failed := [name for name, ok in held.items() if ok is not True]:
+        raise ExecutionError("execution.box_leaks", attacks=", ".join(failed))
+    if report.get("kernel") is not True:
+        raise ExecutionError("execution.box_no_kernel", python=sys.executable)
+    return Proven(route, len(held), bool(targets["seccomp"]))
+
+
+@contextlib.contextmanager
+def _targets() -> Iterator[Mapping[str, object]]:
+    """Things of the host that anybody on it may read or reach, so that only the box stands before them."""
+    abstract = f"canary-{secrets.token_hex(8)}"
+    home = os.path.realpath(os.path.expanduser("~"))
+    with (
+        tempfile.TemporaryDirectory(prefix="canary-") as folder,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.socket(socket.AF_UNIX) as unix,
+    ):
+        os.chmod(folder, 0o755)  # noqa: S103 - the point is that file modes do not hide it
+        secret = Path(folder) / "secret"
+        secret.write_text("secret")
+        unix.bind(f"\0{abstract}")
+        unix.listen()
+        yield {
+            "secret": str(secret),
+            "package": str(_SCRIPT.parent),
+            "home": home,
+            "private": _private(home),
+            "port": listener.getsockname()[1],
+            "abstract": abstract,
+            "seccomp": seccomp_filter() is not None,
+        }
+
+
+def _private(home: str) -> list[str]:
+    """Some names in the user's home that the box should not show: all but the way to the interpreter."""
+    shown = [mount.target for mount in layout().mounts]
+    try:
+        names = sorted(os.listdir(home))
+    except OSError:
+        return []
+    return [n for n in names if not any(f"{path}/".startswith(f"{home}/{n}/") for path in shown)][:100]
+
+
+def _attack(route: Route, targets: Mapping[str, object]) -> tuple[Mapping[str, object], set[int]]:
+    """What the canary reports, and the real uids of the processes inside the box."""
+    boxed = Boxed(
+        (sys.executable, "-I", _INSIDE, json.dumps(dict(targets))),
+        Limits(),
+        environment(1, HOME),
+        readable=(Mount(str(_SCRIPT), _INSIDE),),
+    )
+    process = launch_boxed(boxed, route, Account(), stdio=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    timer = threading.Timer(_SECONDS, kill_tree, [process])
+    timer.start()
+    try:
+        line = process.stdout.readline(2**16)
+        uids = _leaf_uids(process.pid)
+        process.stdin.close()
+        reason = process.stderr.read(2000).decode("utf-8", "replace").strip()
+    finally:
+        timer.cancel()
+        kill_tree(process)
+        process.stdout.close()
+        process.stderr.close()
+    if not line:
+        raise ExecutionError("execution.box_refused", reason=reason or "no answer")
+    return _read(line), uids
+
+
+def _read(line: bytes) -> Mapping[str, object]:
+    try:
+        report = json.loads(line)
+    except ValueError:
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
+def _leaf_uids(pid: int) -> set[int]:
+    """Real uids of the processes without children: the canary, as the host sees it."""
+    found = set()
+    for process in tree(pid):
+        with contextlib.suppress(psutil.Error):
+            if not process.children():
+                found.add(int(process.uids().real))
+    return found

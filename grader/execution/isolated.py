@@ -1,0 +1,124 @@
+"""The isolated executor: a cold kernel in a bubblewrap box."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from grader.execution.bubblewrap import HOME, SOCKETS, Account, Boxed, launch_boxed
+from grader.execution.canary import Proven
+from grader.execution.driver import Drive
+from grader.execution.environment import environment
+from grader.execution.evidence_pipe import EvidencePipe
+from grader.execution.kernel import Address, RunningKernel, ipc_ports, listening
+from grader.execution.layout import Mount
+from grader.execution.port import CellRun, Job, RawRun
+from grader.execution.processes import ErrorTail, tree
+from grader.execution.watchdog import Stop, Watchdog
+from grader.model.evidence import Ended
+from grader.model.text import Message
+
+PROBE = Path(__file__).resolve().parent.parent / "probe"
+
+_DATA = "/data"
+_PROBE = "/opt/kernel/probe"
+_JOB = "/opt/kernel/job.json"
+_CONNECTION = "/opt/kernel/connection.json"
+
+
+class BoxedKernelExecutor:
+    """Runs each job in a kernel and a box of its own. Safe to use from several threads at once."""
+
+    tier = "isolated"
+
+    def __init__(self, proven: Proven, *, probe: Path = PROBE, account: Account | None = None) -> None:
+        self._proven = proven
+        self._probe = probe
+        self._account = account or Account()
+
+    def run(self, job: Job) -> RawRun:
+        began = time.monotonic()
+        over: list[Watchdog] = []
+        pipe = EvidencePipe(job.limits.evidence_bytes, lambda: over[0].end(too_much_evidence(job)))
+        try:
+            running = self._start(job, pipe)
+            watchdog = Watchdog(running.process, job.limits.memory_bytes)
+            over.append(watchdog)
+            pipe.started()
+            try:
+                cells, stop = Drive(job, running, watchdog).run()
+            finally:
+                watchdog.finish()
+        finally:
+            frames = pipe.collected()
+        return raw_run(stop, frames, cells, self._line(job), time.monotonic() - began)
+
+    def _line(self, job: Job) -> str:
+        return self._proven.line(f"memory={job.limits.memory_bytes / 2**30:.3g} GiB by watchdog")
+
+    def _start(self, job: Job, pipe: EvidencePipe) -> RunningKernel:
+        prefix = f"{SOCKETS}/{secrets.token_hex(4)}"
+        address = Address("ipc", prefix, ipc_ports(), secrets.token_hex(16))
+        boxed = Boxed(
+            argv=kernel_command(f"{_PROBE}/boot.py", pipe.arguments, _JOB, _CONNECTION),
+            limits=job.limits,
+            env=kernel_environment(job.limits.threads, HOME),
+            readable=(Mount(os.path.realpath(job.data), _DATA), Mount(os.path.realpath(self._probe), _PROBE)),
+            files={_JOB: job_file(job, _DATA), _CONNECTION: json.dumps(address.connection())},
+            pass_fds=pipe.pass_fds,
+        )
+        route, account = self._proven.route, self._account
+        process = launch_boxed(boxed, route, account, stdio=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        said = ErrorTail(process)
+        return RunningKernel(process, lambda: _seen_from_outside(process.pid, address), said)
+
+
+def _seen_from_outside(pid: int, address: Address) -> Address | None:
+    """The kernel's address once it listens, by way of /proc/<pid>/root of a process inside the box.
+
+    So no folder of this machine is writable from the box, not even for the sockets.
+    """
+    for process in tree(pid):
+        outside = replace(address, ip=f"/proc/{process.pid}/root{address.ip}")
+        if listening(outside):
+            return outside
+    return None
+
+
+def kernel_command(boot: str, evidence: tuple[str, ...], job: str, connection: str) -> tuple[str, ...]:
+    """Like `python -I`, but PYTHONHASHSEED is heeded: the environment is ours, built from nothing."""
+    python = (sys.executable, "-P", "-s", "-B", "-X", "utf8")
+    return (*python, boot, *evidence, "--job", job, "-f", connection)
+
+
+def kernel_environment(threads: int, home: str) -> dict[str, str]:
+    return environment(threads, home) | {
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "MPLCONFIGDIR": os.path.join(home, ".matplotlib"),
+        "KERAS_HOME": os.path.join(home, ".keras"),
+        "IPYTHONDIR": os.path.join(home, ".ipython"),
+    }
+
+
+def job_file(job: Job, data: str) -> str:
+    """What boot.py reads; see its docstring."""
+    facts = {"seed": job.seed, "dataset": job.dataset, "data": data, "threads": job.limits.threads}
+    return json.dumps({**facts, "budget": asdict(job.budget), "evidence_bytes": job.limits.evidence_bytes})
+
+
+def too_much_evidence(job: Job) -> Stop:
+    mib = round(job.limits.evidence_bytes / 2**20, 1)
+    return Stop(Ended.OUTPUT, Message("execution.evidence", {"mib": mib}))
+
+
+def raw_run(
+    stop: Stop | None, frames: bytes, cells: tuple[CellRun, ...], isolation: str, seconds: float
+) -> RawRun:
+    ended = stop.ended if stop else Ended.COMPLETED
+    return RawRun(ended, frames, cells, isolation, seconds, stop.detail if stop else None)

@@ -1,0 +1,186 @@
+"""A kernel for nbclient whose process we started ourselves: no kernelspec is read, nothing is restarted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import zmq
+import zmq.asyncio
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
+
+CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+MESSAGE_BYTES = 8 * 2**20
+"""Longest message taken from a kernel; a longer one breaks the connection, which ends the run."""
+_QUEUE = 32
+"""Messages zmq may hold for us; with MESSAGE_BYTES this bounds what a flood costs the grader."""
+_POLL_SECONDS = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a kernel listens. `ip` is a path prefix when `transport` is "ipc"; ports go by CHANNELS."""
+
+    transport: str
+    ip: str
+    ports: tuple[int, ...]
+    key: str
+
+    def connection(self) -> dict[str, str | int]:
+        """As the JSON of a connection file."""
+        ports = {f"{name}_port": port for name, port in zip(CHANNELS, self.ports, strict=True)}
+        signed = {"key": self.key, "signature_scheme": "hmac-sha256", "kernel_name": ""}
+        return {"transport": self.transport, "ip": self.ip, **ports, **signed}
+
+
+@dataclass(frozen=True, slots=True)
+class RunningKernel:
+    """A kernel's process, how to learn where it listens (None: not yet), and what it wrote to stderr."""
+
+    process: subprocess.Popen[bytes]
+    find: Callable[[], Address | None]
+    said: Callable[[], str]
+
+
+class Provisioner(KernelProvisionerBase):
+    """Hands jupyter_client a process that runs already; only we end it."""
+
+    running: RunningKernel
+
+    @property
+    def has_process(self) -> bool:
+        return True
+
+    async def poll(self) -> int | None:
+        return self.running.process.poll()
+
+    async def wait(self) -> int | None:
+        return self.running.process.poll()
+
+    async def send_signal(self, signum: int) -> None:
+        """Signals would reach bubblewrap, not the kernel: interrupts go by message."""
+
+    async def kill(self, restart: bool = False) -> None:
+        self.running.process.kill()
+
+    async def terminate(self, restart: bool = False) -> None:
+        self.running.process.kill()
+
+    async def cleanup(self, restart: bool = False) -> None:
+        return None
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        return {**kwargs, "cmd": []}
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+        """Wait until the kernel listens. Raises RuntimeError when it ends first."""
+        while (address := self.running.find()) is None:
+            if self.running.process.poll() is not None:
+                raise RuntimeError("the kernel ended before it listened")
+            await asyncio.sleep(_POLL_SECONDS)
+        return {**address.connection(), "key": address.key.encode()}
+
+
+async def connect(
+    running: RunningKernel, connection_file: str, context: zmq.asyncio.Context
+) -> tuple[AsyncKernelManager, AsyncKernelClient]:
+    """A manager and a ready client for a kernel.
+
+    `connection_file` is a private name that jupyter_client writes its copy to. Raises RuntimeError when
+    the kernel ends or does not answer.
+    """
+    manager = AsyncKernelManager(kernel_name="", context=context, connection_file=connection_file)
+    manager._kernel_spec = KernelSpec(argv=[], language="python", interrupt_mode="message")
+    manager.provisioner = Provisioner(parent=manager, kernel_spec=manager._kernel_spec)
+    manager.provisioner.running = running
+    await manager.start_kernel()
+    client: AsyncKernelClient = manager.client()
+    # No heartbeat: its channel would connect again and again to a path that the student can replace.
+    client.start_channels(hb=False, stdin=False, control=False)
+    await client.wait_for_ready(timeout=60)
+    client.allow_stdin = False
+    return manager, client
+
+
+def bounded_context() -> zmq.asyncio.Context:
+    """A zmq context whose sockets take bounded messages and never connect a second time.
+
+    The kernel's sockets are files in a folder that the student's code can write: connecting again might
+    follow a link planted there. The first connection is made before any of that code runs.
+    """
+    context = zmq.asyncio.Context()
+    context.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)
+    context.setsockopt(zmq.RCVHWM, _QUEUE)
+    context.setsockopt(zmq.RECONNECT_IVL, -1)
+    context.setsockopt(zmq.LINGER, 0)
+    return context
+
+
+async def disconnected(context: zmq.asyncio.Context, watched: Sequence[Any]) -> None:
+    """Return when the connection of one of the sockets breaks."""
+    poller = zmq.asyncio.Poller()
+    pairs = []
+    for number, channel in enumerate(watched):
+        name = f"inproc://monitor-{number}-{time.monotonic_ns()}"
+        channel.monitor(name, zmq.EVENT_DISCONNECTED)
+        pair = context.socket(zmq.PAIR)
+        pair.connect(name)
+        pairs.append(pair)
+        poller.register(pair, zmq.POLLIN)
+    try:
+        await poller.poll()
+    finally:
+        for channel, pair in zip(watched, pairs, strict=True):
+            if not channel.closed:
+                channel.disable_monitor()
+            pair.close(linger=0)
+
+
+def listening(address: Address) -> bool:
+    """Whether a kernel accepts connections on all its sockets."""
+    if address.transport == "tcp":
+        return all(_accepts(socket.AF_INET, (address.ip, port)) for port in address.ports)
+    paths = [f"{address.ip}-{port}" for port in address.ports]
+    return all(_is_socket(path) and _accepts(socket.AF_UNIX, path) for path in paths)
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _accepts(family: int, address: str | tuple[str, int]) -> bool:
+    # A socket's file appears before the socket listens, and a refused connection is not tried again.
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as trial:
+            trial.settimeout(1)
+            trial.connect(address)
+    except OSError:
+        return False
+    return True
+
+
+def ipc_ports() -> tuple[int, ...]:
+    return tuple(range(1, len(CHANNELS) + 1))
+
+
+def free_tcp_ports() -> tuple[int, ...]:
+    """Ports of this machine's loopback that were free a moment ago."""
+    holders = [socket.create_server(("127.0.0.1", 0)) for _ in CHANNELS]
+    try:
+        return tuple(int(holder.getsockname()[1]) for holder in holders)
+    finally:
+        for holder in holders:
+            holder.close()

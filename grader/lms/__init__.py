@@ -1,0 +1,1 @@
+"""Result files of the platforms that `grade ci` runs on, and what they say about a submission."""

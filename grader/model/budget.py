@@ -1,0 +1,52 @@
+"""How much computing one submission may use, by level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How much of a submission is run. Printed with every grade."""
+
+    STATIC = "static"
+    """Nothing runs: source and saved outputs only."""
+    STRUCTURE = "structure"
+    """Everything runs, but each training is one small step per epoch."""
+    QUICK = "quick"
+    """Training is capped to `Budget.fit_rows` rows and `Budget.fit_macs` multiply-adds."""
+    FULL = "full"
+    """As the student wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Caps in rows and multiply-accumulate operations (MACs); `None` means as written.
+
+    A training gets `min(fit_rows, fit_macs / MACs-per-row)` rows in all its epochs together, so the
+    number of rows seen does not depend on the declared epochs, and bands need no entry per epoch count.
+    """
+
+    level: Level
+    fit_rows: int | None
+    fit_macs: float | None
+    validation_rows: int | None
+    evaluate_rows: int | None
+    predict_macs: float | None
+    total_macs: float | None
+    wall_seconds: float
+    """Wall clock of the whole submission, seconds."""
+    cell_seconds: float
+    """Wall clock of one cell, seconds."""
+
+
+BUDGETS: dict[Level, Budget] = {
+    Level.STRUCTURE: Budget(Level.STRUCTURE, 8, 1e9, 8, 64, 2e10, 1e12, wall_seconds=300, cell_seconds=120),
+    Level.QUICK: Budget(
+        Level.QUICK, 12_000, 1.2e10, 256, 2_000, 2e11, 4e12, wall_seconds=600, cell_seconds=300
+    ),
+    Level.FULL: Budget(
+        Level.FULL, None, None, None, None, None, None, wall_seconds=6 * 3600, cell_seconds=3 * 3600
+    ),
+}
+"""`structure` and `quick` were chosen so that one fit of the tutorial nets takes about 1 s on 2 cores."""

@@ -1,0 +1,281 @@
+"""Evidence: the facts collected from one run of one submission.
+
+Everything here is data that passed the gate. `Provenance` says how well a fact is known.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from grader.model.budget import Level
+from grader.model.graph import Graph
+
+SCHEMA = 1
+"""Version of the stored evidence; older files are collected anew."""
+
+
+class Provenance(StrEnum):
+    """How well a fact is known, best first."""
+
+    VERIFIED = "verified"
+    """Recomputed without the student's code, after its process had ended."""
+    OBSERVED = "observed"
+    """Recorded by the probe beside the student's code."""
+    CLAIMED = "claimed"
+    """Printed by the notebook or written by the student."""
+
+
+class Ended(StrEnum):
+    """How a run ended. Whatever was collected before it is kept."""
+
+    COMPLETED = "completed"
+    NOT_RUN = "not_run"
+    WALL_CLOCK = "wall_clock"
+    MEMORY = "memory"
+    OUTPUT = "output"
+    KERNEL_DIED = "kernel_died"
+    FAILED = "failed"
+    """Ours: the sandbox did not start, or its channel broke. Never the student's fault."""
+
+
+class Cell(Struct, frozen=True, forbid_unknown_fields=True):
+    """One cell: its source as handed in, and what running it gave."""
+
+    index: int
+    kind: str
+    source: str
+    tags: tuple[str, ...] = ()
+    saved_text: str = ""
+    """Saved outputs as handed in (claimed)."""
+    ran: bool = False
+    ok: bool = True
+    error: str = ""
+    """Exception class name, "" when it ran to its end."""
+    error_text: str = ""
+    output_text: str = ""
+    """What this run printed (observed)."""
+    seconds: float = 0.0
+
+
+class Trace(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which served rows an array holds, found by content."""
+
+    rows: int
+    """Rows of the whole array, before any were drawn for a capped run."""
+    train: int = 0
+    test: int = 0
+    unknown: int = 0
+    seen_whole: bool = True
+    """False for generators and `tf.data` pipelines: only the first rows were seen."""
+    label_agreement: float | None = None
+    """Share of traced rows whose label is the served one; None without labels or traced rows."""
+    one_hot: bool = False
+    shape: tuple[int, ...] = ()
+    """Shape of the whole array."""
+    scale: float | None = None
+    offset: float | None = None
+    """x = scale * served + offset, when all sampled rows agree with one such pair."""
+
+
+class Optimizer(Struct, frozen=True, forbid_unknown_fields=True):
+    kind: str
+    config: dict[str, bool | int | float | str | None] = {}
+
+    @property
+    def learning_rate(self) -> float | None:
+        value = self.config.get("learning_rate")
+        return float(value) if isinstance(value, (int, float)) else None
+
+
+class Loss(Struct, frozen=True, forbid_unknown_fields=True):
+    """A loss by meaning: `'mse'` and `MeanSquaredError()` are both kind "MeanSquaredError"."""
+
+    kind: str
+    from_logits: bool | None = None
+
+
+class Compilation(Struct, frozen=True, forbid_unknown_fields=True):
+    optimizer: Optimizer
+    loss: Loss
+    metrics: tuple[str, ...] = ()
+
+
+class Verified(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the clean rebuild of an episode's model gave."""
+
+    params: int
+    output_shapes: tuple[tuple[int | None, ...], ...]
+    """One per layer of the graph."""
+    accuracy: float | None = None
+    """On `rows` served test images with the weights the fit ended with."""
+    initial_accuracy: float | None = None
+    """The same with the weights the fit started from: an untrained net is near chance."""
+    rows: int = 0
+    top: tuple[int, ...] = ()
+    """Predicted class of the first 64 served test images."""
+
+
+class Retraining(Struct, frozen=True, forbid_unknown_fields=True):
+    """The student's net, trained from scratch by us with the student's settings on served data."""
+
+    episode: int
+    accuracy: float
+    rows: int
+    """Training rows used."""
+    test_rows: int
+    seed: int
+
+
+class Episode(Struct, frozen=True, forbid_unknown_fields=True):
+    """One training: a model from the start to the end of one `fit`."""
+
+    number: int
+    cell: int
+    model: int
+    """Serial of the model object: two episodes with one serial trained the same model on."""
+    names: tuple[str, ...]
+    """Names of the variables that held the model when its cell ended."""
+    graph: Graph
+    compilation: Compilation | None
+    epochs: int
+    batch_size: int
+    """As declared, 32 when left out."""
+    x: Trace
+    validation: str = "none"
+    """none, split or data."""
+    validation_split: float = 0.0
+    validation_x: Trace | None = None
+    shuffle: bool = True
+    callbacks: tuple[str, ...] = ()
+    history: dict[str, tuple[float | None, ...]] = {}
+    """Metric -> one value per epoch; None where it was not finite."""
+    rows_trained: int = 0
+    """Rows drawn in all epochs of this run."""
+    capped: bool = False
+    capped_by_total: bool = False
+    """The submission's total was nearly spent: this training got less than its own cap."""
+    completed: bool = True
+    diverged: bool = False
+    """It ended with weights that are not finite."""
+    initial_digest: str = ""
+    final_digest: str = ""
+    seconds: float = 0.0
+    verified: Verified | None = None
+
+
+class BuiltModel(Struct, frozen=True, forbid_unknown_fields=True):
+    """A model that existed at the end of a cell, trained or not."""
+
+    serial: int
+    cell: int
+    names: tuple[str, ...]
+    graph: Graph
+    compilation: Compilation | None = None
+    exposes: tuple[tuple[int, int], ...] = ()
+    """(model serial, layer position in that model's graph) of every output taken from another model."""
+    shares: tuple[int, ...] = ()
+    """Serials of the other models whose weighted layers it contains."""
+
+
+class Evaluation(Struct, frozen=True, forbid_unknown_fields=True):
+    """`model.evaluate(...)`."""
+
+    cell: int
+    model: int
+    x: Trace
+    results: dict[str, float | None]
+    rows_used: int
+    capped: bool = False
+    trained: bool = False
+    """Whether that model had been through a completed fit before."""
+
+
+class Prediction(Struct, frozen=True, forbid_unknown_fields=True):
+    """`model.predict(...)`, or calling a model on data."""
+
+    cell: int
+    model: int
+    x: Trace
+    x_id: str
+    """Digest of the whole input array: equal for equal inputs."""
+    x_distinct: int
+    """Number of different input rows."""
+    output_shapes: tuple[tuple[int | None, ...], ...]
+    rows_used: int
+    capped: bool = False
+    trained: bool = False
+    exposes: tuple[tuple[int, int], ...] = ()
+
+
+class Axes(Struct, frozen=True, forbid_unknown_fields=True):
+    title: str = ""
+    xlabel: str = ""
+    ylabel: str = ""
+    position: tuple[int, int, int] | None = None
+    """(rows, columns, index from 0) in a subplot grid."""
+    images: tuple[tuple[int, ...], ...] = ()
+    """Shape of each image shown."""
+    image_rows: tuple[int, ...] = ()
+    lines: tuple[int, ...] = ()
+    """Number of points of each line."""
+    labels: tuple[str, ...] = ()
+    bars: int = 0
+
+
+class Figure(Struct, frozen=True, forbid_unknown_fields=True):
+    cell: int
+    axes: tuple[Axes, ...]
+
+
+class SklearnCall(Struct, frozen=True, forbid_unknown_fields=True):
+    cell: int
+    estimator: str
+    method: str
+    params: dict[str, bool | int | float | str | None] = {}
+    shapes: tuple[tuple[int, ...], ...] = ()
+
+
+class DataLoad(Struct, frozen=True, forbid_unknown_fields=True):
+    cell: int
+    dataset: str
+    shapes: tuple[tuple[int, ...], ...] = ()
+
+
+class ServedData(Struct, frozen=True, forbid_unknown_fields=True):
+    """The dataset the sandbox served."""
+
+    name: str
+    fingerprint: str
+    source: str
+    """folder, keras-cache, download or stand-in."""
+
+    @property
+    def stand_in(self) -> bool:
+        return self.source == "stand-in"
+
+
+class Evidence(Struct, frozen=True, forbid_unknown_fields=True):
+    """All that is known of one submission after its run. Stored under a content hash."""
+
+    assignment: str
+    level: Level
+    seed: int
+    data: ServedData
+    ended: Ended
+    cells: tuple[Cell, ...] = ()
+    loads: tuple[DataLoad, ...] = ()
+    models: tuple[BuiltModel, ...] = ()
+    episodes: tuple[Episode, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    sklearn: tuple[SklearnCall, ...] = ()
+    retrainings: tuple[Retraining, ...] = ()
+    tampering: tuple[str, ...] = ()
+    """Library functions found replaced, or frames that did not add up, in plain words."""
+    isolation: str = ""
+    versions: dict[str, str] = {}
+    seconds: float = 0.0
+    schema: int = SCHEMA

@@ -1,0 +1,325 @@
+"""Grades a class: for each submission evidence (kept or collected), verdicts, points, gradebook."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+
+import msgspec
+
+from grader.checks.accuracy import RETRAININGS
+from grader.collect import Bench
+from grader.course import Course, Loaded
+from grader.course.recognise import recognise
+from grader.data import Served
+from grader.evidence.store import EvidenceStore, Inputs
+from grader.gradebook.book import Gradebook
+from grader.gradebook.run import Run
+from grader.gradebook.values import Basis, HandMark, Stored
+from grader.model.budget import BUDGETS, Level
+from grader.model.errors import GraderError
+from grader.model.evidence import SCHEMA, Ended, Evidence
+from grader.model.expected import Expected
+from grader.model.outcome import Outcome, State
+from grader.model.result import CheckResult
+from grader.model.submission import Problem, Severity, Submission
+from grader.model.text import Message
+from grader.probe import VERSION as PROBE_VERSION
+from grader.scoring.marks import with_marks
+from grader.scoring.score import grade, judge, judge_again, nothing, settled
+from grader.verification.rebuild import Rebuilder, RetrainPlan
+
+log = logging.getLogger(__name__)
+
+MORE = 4
+"""Times the rows of the first retraining that the second uses."""
+RETRAIN_SEED = 20_000
+FRAMEWORKS = ("tensorflow", "keras", "torch", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where one submission stands, for the progress display: `at` of `total` code cells begun."""
+
+    student: str
+    stage: str
+    """running or done."""
+    at: int = 0
+    total: int = 0
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    level: Level = Level.QUICK
+    seed: int = 1
+    workers: int = 2
+    assignment: str | None = None
+    """Id of the assignment, when it is not to be recognised."""
+    fresh: bool = False
+    """Collect evidence anew even when there is some."""
+
+
+@dataclass(frozen=True)
+class Grader:
+    """Grades submissions of one course into one gradebook.
+
+    `served` finds a dataset by name (cheap once it was prepared); `bench` makes the sandbox for it and is
+    asked only when something has to run.
+    """
+
+    course: Course
+    book: Gradebook
+    store: EvidenceStore
+    served: Callable[[str], Served]
+    bench: Callable[[str], Bench]
+    settings: Settings = Settings()
+    notify: Callable[[Step], None] = lambda step: None
+
+    def grade(self, run: Run, submissions: Sequence[Submission]) -> Iterator[Outcome]:
+        """Outcomes as they are reached. One bad submission never stops the others."""
+        pool = ThreadPoolExecutor(self.settings.workers, thread_name_prefix="grading")
+        try:
+            waiting: set[Future[Outcome]] = {pool.submit(self._safely, run, s) for s in submissions}
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _safely(self, run: Run, submission: Submission) -> Outcome:
+        started = time.monotonic()
+        try:
+            outcome = self._grade_one(run, submission)
+        except GraderError as error:
+            outcome = self._failed(submission, error.message)
+        except Exception as error:
+            log.exception("grading %s failed", submission.student.key)
+            outcome = self._failed(submission, Message("pipeline.crashed", {"why": type(error).__name__}))
+        if not outcome.reused:
+            outcome = replace(outcome, seconds=time.monotonic() - started)
+        self.notify(Step(submission.student.key, "done", outcome=outcome))
+        return outcome
+
+    def _failed(self, submission: Submission, why: Message) -> Outcome:
+        problems = (*submission.problems, Problem(Severity.FATAL, why))
+        return Outcome(submission, None, State.FAILED, self.settings.level, problems=problems)
+
+    def _grade_one(self, run: Run, submission: Submission) -> Outcome:
+        loaded = self._assignment(submission)
+        run.record_submission(submission, loaded.assignment.id if loaded else "")
+        if loaded is None or submission.document is None:
+            return self._without_work(run, submission, loaded)
+        basis = self.basis(submission, loaded)
+        key = submission.student.key
+        if not self.settings.fresh and self.book.is_done(key, loaded.assignment.id, basis):
+            stored = self.book.load(key, loaded.assignment.id)
+            return self.outcome(stored, loaded, self.store.get(basis.evidence))
+        evidence = None if self.settings.fresh else self.store.get(basis.evidence)
+        problems = submission.problems
+        if evidence is None:
+            evidence, detail = self._collect(submission, loaded, basis)
+            problems += (Problem(Severity.WARNING, detail),) if detail else ()
+        if evidence.ended is Ended.FAILED:
+            return Outcome(
+                submission, loaded.assignment, State.FAILED, self.settings.level, problems=problems
+            )
+        results, evidence = self._judge(loaded, evidence, basis)
+        outcome = self._score(run, submission, loaded, basis, results, evidence, problems)
+        run.finish(outcome, basis)
+        return self._marked(outcome)
+
+    def _assignment(self, submission: Submission) -> Loaded | None:
+        """What to grade against; None when nothing tells (and no id was given)."""
+        if self.settings.assignment is not None:
+            return self.course.load(self.settings.assignment)
+        if submission.document is None:
+            return None
+        known = {loaded.assignment.id: loaded for loaded in self.course}
+        found = recognise(submission.document, (loaded.assignment for loaded in known.values()))
+        if found is None and len(known) == 1:
+            return next(iter(known.values()))
+        return known[found.id] if found else None
+
+    def _without_work(self, run: Run, submission: Submission, loaded: Loaded | None) -> Outcome:
+        """An absent or unreadable hand-in, or one that belongs to no assignment we know."""
+        problems = submission.problems
+        fatal = submission.fatal
+        if fatal is None:
+            name = submission.document.path if submission.document else submission.origin
+            fatal = Problem(Severity.FATAL, Message("course.unrecognised", {"file": name}))
+            problems = (*problems, fatal)
+        absent = fatal.message.key == "intake.absent"
+        given = None
+        if loaded is not None and not absent:
+            given = nothing(loaded.assignment, fatal.message)
+        outcome = Outcome(
+            submission,
+            loaded.assignment if loaded else None,
+            State.ABSENT if absent else State.UNREADABLE,
+            self.settings.level,
+            given,
+            problems=problems,
+        )
+        run.finish(
+            outcome, Basis(submission.digest, "", loaded.digest if loaded else "", self.settings.level)
+        )
+        return outcome
+
+    def basis(self, submission: Submission, loaded: Loaded) -> Basis:
+        """What the grade of this hand-in rests on: the same basis gives the same grade."""
+        data = self.served(loaded.assignment.data)
+        inputs = Inputs(
+            submission=submission.digest,
+            assignment=loaded.assignment.id,
+            budget=BUDGETS[self.settings.level],
+            data=data.fingerprint,
+            seed=self.settings.seed,
+            probe=PROBE_VERSION,
+            plan=str(SCHEMA),
+            versions=versions(),
+        )
+        return Basis(submission.digest, inputs.key, loaded.digest, self.settings.level)
+
+    def _collect(
+        self, submission: Submission, loaded: Loaded, basis: Basis
+    ) -> tuple[Evidence, Message | None]:
+        assert submission.document is not None
+        student = submission.student.key
+
+        def on_cell(begun: int, total: int) -> None:
+            self.notify(Step(student, "running", begun, total))
+
+        bench = self.bench(loaded.assignment.data)
+        self.notify(Step(student, "running"))
+        collected = bench.collect(loaded.assignment.id, submission.document, on_cell)
+        evidence = collected.evidence
+        if evidence.ended is not Ended.FAILED:
+            evidence = self.store.put(basis.evidence, evidence)
+        return evidence, collected.detail
+
+    def _judge(
+        self, loaded: Loaded, evidence: Evidence, basis: Basis
+    ) -> tuple[tuple[CheckResult, ...], Evidence]:
+        bench = self.bench
+        results, grown = retrained(loaded, evidence, lambda: bench(loaded.assignment.data).rebuilder)
+        if grown is not evidence:
+            grown = self.store.put(basis.evidence, grown)
+        return results, grown
+
+    def _score(
+        self,
+        run: Run,
+        submission: Submission,
+        loaded: Loaded,
+        basis: Basis,
+        results: tuple[CheckResult, ...],
+        evidence: Evidence,
+        problems: tuple[Problem, ...],
+    ) -> Outcome:
+        given = grade(loaded.assignment, results)
+        for exercise in given.exercises:
+            run.journal(
+                submission.student.key, loaded.assignment.id, basis, exercise.exercise, exercise.scored
+            )
+        return Outcome(submission, loaded.assignment, State.GRADED, evidence.level, given, evidence, problems)
+
+    def _marked(self, outcome: Outcome) -> Outcome:
+        """The outcome with the marks that people gave by hand."""
+        if outcome.assignment is None or outcome.grade is None:
+            return outcome
+        stored = self.book.load(outcome.submission.student.key, outcome.assignment.id)
+        return replace(outcome, grade=with_marks(outcome.grade, _points(stored.marks)))
+
+    # -- without running anything -----------------------------------------------------------------
+
+    def outcome(self, stored: Stored, loaded: Loaded | None, evidence: Evidence | None) -> Outcome:
+        """What the gradebook holds of a finished grading."""
+        given = stored.grade and with_marks(stored.grade, _points(stored.marks))
+        return Outcome(
+            stored.submission,
+            loaded.assignment if loaded else None,
+            stored.state or State.FAILED,
+            stored.basis.level if stored.basis else self.settings.level,
+            given,
+            evidence,
+            stored.problems,
+            reused=True,
+            seconds=stored.seconds,
+        )
+
+    def regrade(self, run: Run) -> Iterator[Outcome]:
+        """Judge every stored submission again on its stored evidence; no student code runs."""
+        for entry in self.book.entries():
+            stored = self.book.load(entry.student, entry.assignment)
+            yield self._regrade_one(run, stored)
+
+    def _regrade_one(self, run: Run, stored: Stored) -> Outcome:
+        loaded = self.course.load(stored.assignment) if stored.assignment else None
+        evidence = self.store.get(stored.basis.evidence) if stored.basis and stored.basis.evidence else None
+        if loaded is None or stored.basis is None or evidence is None:
+            return self.outcome(stored, loaded, evidence)
+        basis = replace(stored.basis, rubric=loaded.digest)
+        results, evidence = self._judge(loaded, evidence, basis)
+        outcome = self._score(run, stored.submission, loaded, basis, results, evidence, stored.problems)
+        run.finish(outcome, basis)
+        return replace(self._marked(outcome), reused=True)
+
+
+def retrained(
+    loaded: Loaded, evidence: Evidence, rebuilder: Callable[[], Rebuilder]
+) -> tuple[tuple[CheckResult, ...], Evidence]:
+    """Verdicts; a miss that asks for it is retrained by us first, at most `RETRAININGS` times.
+
+    Returns the evidence too, grown by what the retrainings gave (the same object when there were none).
+    """
+    results = judge(loaded.assignment, evidence, loaded.expected)
+    for _ in range(RETRAININGS - len(evidence.retrainings)):
+        wanted = next((r for r in results if r.wants_retraining is not None), None)
+        if wanted is None:
+            return results, evidence
+        grown = _retrain(loaded.expected, evidence, wanted, rebuilder)
+        if grown is None:
+            break
+        evidence = grown
+        results = judge_again(results, loaded.assignment, evidence, loaded.expected)
+    return settled(results), evidence
+
+
+def _retrain(
+    expected: Expected, evidence: Evidence, wanted: CheckResult, rebuilder: Callable[[], Rebuilder]
+) -> Evidence | None:
+    """Evidence with one more retraining of the episode; None when it cannot be had."""
+    number = wanted.wants_retraining
+    episode = next((e for e in evidence.episodes if e.number == number), None)
+    if episode is None:
+        return None
+    earlier = sum(r.episode == number for r in evidence.retrainings)
+    rows = episode.rows_trained or min((b.rows for b in expected.bands_for(wanted.check)), default=0)
+    if not rows:
+        return None
+    plan = RetrainPlan(rows * MORE**earlier, min(episode.batch_size, rows), RETRAIN_SEED + earlier)
+    found = rebuilder().retrain(episode, plan)
+    if found is None:
+        return None
+    return msgspec.structs.replace(evidence, retrainings=(*evidence.retrainings, found))
+
+
+def _points(marks: Sequence[HandMark]) -> dict[str, HandMark]:
+    return {mark.part: mark for mark in marks}
+
+
+def versions() -> dict[str, str]:
+    """Versions of the frameworks that student code runs on; absent ones are left out."""
+    found = {}
+    for name in FRAMEWORKS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

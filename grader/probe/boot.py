@@ -1,0 +1,80 @@
+"""Starts a kernel with the probe in it: `python -I boot.py --evidence-fd N --job JOBFILE -f CONNECTION`.
+
+`--evidence-file PATH` takes the place of `--evidence-fd` where descriptors are not inherited.
+
+JOBFILE is a JSON object: seed (int), dataset (name), data (folder of the served arrays), threads (int or
+null), budget ({level, fit_rows, fit_macs, validation_rows, evaluate_rows, predict_macs, total_macs}, see
+`grader.model.budget`), evidence_bytes (int or null).
+
+This file runs beside untrusted code, so it knows no expected value and nothing of the grader: its siblings
+are loaded as a package of their own, `_probe`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+PACKAGE = "_probe"
+PROTOCOL = 1
+NAMED_VERSIONS = ("ipykernel", "keras", "matplotlib", "numpy", "scikit-learn", "tensorflow", "torch")
+
+
+def main(argv: list[str] | None = None) -> None:
+    arguments = _arguments(argv)
+    _make_package(Path(__file__).parent)
+    state = importlib.import_module(f"{PACKAGE}.state")
+    channel = importlib.import_module(f"{PACKAGE}.channel")
+    job = state.Job.read(json.loads(Path(arguments.job).read_text(encoding="utf-8")))
+    if arguments.evidence_file:
+        descriptor = os.open(arguments.evidence_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    else:
+        descriptor = arguments.evidence_fd
+    limit = job.evidence_bytes or channel.MAX_TOTAL
+    probe = state.Probe(job, channel.Channel(descriptor, min(limit, channel.MAX_TOTAL)))
+    start(probe)
+    importlib.import_module(f"{PACKAGE}.cells").launch(probe, arguments.connection)
+
+
+def start(probe: object) -> None:
+    """Send the first frame and hook the libraries, those already imported included."""
+    importlib.import_module(f"{PACKAGE}.install").install(probe, PROTOCOL, versions())
+
+
+def versions() -> dict[str, str]:
+    """Versions of what is installed, without importing it."""
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for name in NAMED_VERSIONS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="boot.py")
+    evidence = parser.add_mutually_exclusive_group(required=True)
+    evidence.add_argument("--evidence-fd", type=int)
+    evidence.add_argument("--evidence-file")
+    parser.add_argument("--job", required=True)
+    parser.add_argument("-f", dest="connection", required=True)
+    return parser.parse_args(argv)
+
+
+def _make_package(folder: Path) -> None:
+    """Make this folder importable as `_probe`, and only as that: it is not put on sys.path."""
+    spec = importlib.util.spec_from_loader(PACKAGE, loader=None, is_package=True)
+    assert spec is not None
+    spec.submodule_search_locations = [str(folder)]
+    sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
+
+
+if __name__ == "__main__":
+    main()

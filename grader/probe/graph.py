@@ -1,0 +1,366 @@
+"""A Keras model as a plain graph: what computes the same becomes the same layers, however it was written.
+
+Functional models carry their graph; a Sequential carries one once it is built; a subclassed model is
+called once on a symbolic tensor of the shape it was used with, which gives the graph that the functional
+style would have given. Nested models, and student-made layers that are made of other layers, are opened.
+What cannot be followed (tf functions on symbolic tensors, Lambda, own weights) makes the graph inexact.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import layers
+from .draw import each, leaves
+
+MAX_LAYERS = 2000
+
+
+@dataclass
+class Described:
+    """A graph, and which layer object stands where in it."""
+
+    graph: dict[str, Any]
+    objects: list[Any]
+    """The layer objects, by position; None for an input of a traced model."""
+
+    @property
+    def macs(self) -> float:
+        """Multiply-adds for one row."""
+        return sum(layers.macs(layer) for layer in self.graph["layers"])
+
+    def position(self, layer: Any) -> int | None:
+        """First position of a layer object."""
+        return next((i for i, found in enumerate(self.objects) if found is layer), None)
+
+    def arrays(self) -> list[Any]:
+        """The weight variables in the order of the graph's layers."""
+        found = []
+        for described, layer in zip(self.graph["layers"], self.objects, strict=True):
+            if described["weights"]:
+                found.extend(layer.weights)
+        return found
+
+
+@dataclass
+class _Builder:
+    keras: Any
+    layers: list[dict[str, Any]] = field(default_factory=list)
+    objects: list[Any] = field(default_factory=list)
+    exact: bool = True
+
+    def add(self, described: dict[str, Any], layer: Any, *, exact: bool) -> int:
+        if len(self.layers) >= MAX_LAYERS:
+            raise ValueError("more layers than a graph may have")
+        if layer is not None and described["weights"] and any(layer is seen for seen in self.objects):
+            # Shared weights are counted once; such a net is not rebuilt.
+            described = {**described, "params": 0, "trainable": 0, "weights": []}
+            exact = False
+        self.exact = self.exact and exact
+        self.layers.append(described)
+        self.objects.append(layer)
+        return len(self.layers) - 1
+
+
+def describe(keras: Any, model: Any, inputs: Any = None) -> Described:
+    """The graph of a model.
+
+    Args:
+        inputs: structure of (shape with batch axis, dtype) that the model was last used with, if known.
+    """
+    built = _Builder(keras)
+    if inputs is None:
+        inputs = _built_shapes(model)
+    outputs = _followed(built, model, inputs)
+    if outputs is None and inputs is not None and model.built:
+        built = _Builder(keras, exact=False)
+        with contextlib.suppress(Exception):
+            outputs = _ran(built, model, inputs)
+    if outputs is None:
+        built = _Builder(keras, exact=False)
+        outputs = _listed(built, model)
+    # Weights that no layer of the graph holds mean that something was not followed.
+    held = sum(layer["params"] for layer in built.layers)
+    whole = held == sum(math.prod(w.shape) for w in model.weights) if model.built else True
+    graph = {
+        "layers": built.layers,
+        "outputs": outputs[:MAX_LAYERS],
+        "style": style(model),
+        "exact": built.exact and whole,
+    }
+    return Described(graph, built.objects)
+
+
+def style(model: Any) -> str:
+    """How it was written. A Sequential stays one when it is not built yet."""
+    names = {cls.__name__ for cls in type(model).__mro__}
+    if "Sequential" in names:
+        return "sequential"
+    return "functional" if "Functional" in names else "subclassed"
+
+
+def inner(model: Any) -> Any:
+    """The object with `inputs` and `outputs` of a model that carries its graph; None otherwise."""
+    if style(model) == "sequential":
+        return getattr(model, "_functional", None)
+    return model if style(model) == "functional" and _own_call_is_librarys(model) else None
+
+
+def _own_call_is_librarys(model: Any) -> bool:
+    return layers.from_library(type(model).call)
+
+
+def _followed(built: _Builder, model: Any, inputs: Any) -> list[int] | None:
+    carrier = inner(model)
+    if carrier is not None:
+        seen = {}
+        for tensor in leaves(carrier.inputs):
+            described = layers.input_layer(tensor.shape, getattr(tensor, "name", "input"))
+            operation = tensor._keras_history.operation
+            seen[id(tensor)] = built.add(described, operation, exact=True)
+        return _walk(built, leaves(carrier.outputs), seen)
+    if inputs is None or not model.built:
+        return None
+    start = len(built.layers)
+    try:
+        with _traced(built.keras, model, inputs) as (tensors, outputs):
+            seen = {}
+            for tensor in leaves(tensors):
+                seen[id(tensor)] = built.add(layers.input_layer(tensor.shape, "input"), None, exact=True)
+            return _walk(built, outputs, seen)
+    except Exception:
+        del built.layers[start:], built.objects[start:]
+        return None
+
+
+def _built_shapes(model: Any) -> Any:
+    """What a model was built for, when it was never seen in use."""
+    shapes = getattr(model, "_build_shapes_dict", None) or {}
+    first = next(iter(shapes.values()), None) if len(shapes) == 1 else None
+    if isinstance(first, (tuple, list)) and first and all(d is None or isinstance(d, int) for d in first):
+        return Spec(tuple(first), "float32")
+    return None
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Shape, batch axis first, and dtype of one input."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+
+    @staticmethod
+    def of(structure: Any) -> Any:
+        """The same structure with a Spec in place of every array-like."""
+        return each(structure, lambda a: Spec((None, *map(_size, a.shape[1:])), _dtype(a)))
+
+
+def _size(dimension: Any) -> int | None:
+    return None if dimension is None else int(dimension)
+
+
+def _dtype(array: Any) -> str:
+    name = str(getattr(array.dtype, "name", array.dtype))
+    return "float32" if name in {"float64", "float16", "object"} else name
+
+
+@contextlib.contextmanager
+def _traced(keras: Any, operation: Any, inputs: Any) -> Iterator[tuple[Any, list[Any]]]:
+    """Call a model or layer on symbolic tensors, and forget the call afterwards."""
+    held = [layer for layer in operation._flatten_layers() if hasattr(layer, "_inbound_nodes")]
+    nodes = [(layer, len(layer._inbound_nodes), len(layer._outbound_nodes)) for layer in held]
+    with _names_kept(), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            tensors = each(inputs, lambda spec: keras.KerasTensor(shape=spec.shape, dtype=spec.dtype))
+            outputs = leaves(operation.call(tensors, **_inference(operation)))
+            if not all(isinstance(output, keras.KerasTensor) for output in outputs):
+                raise TypeError("the call did not stay symbolic")
+            yield tensors, outputs
+        finally:
+            for layer, inbound, outbound in nodes:
+                del layer._inbound_nodes[inbound:]
+                del layer._outbound_nodes[outbound:]
+
+
+@contextlib.contextmanager
+def _names_kept() -> Iterator[None]:
+    """Keep the counters that name layers and tensors: the student's next `dense_3` stays `dense_3`."""
+    before = dict(_counters())
+    try:
+        yield
+    finally:
+        counters = _counters()
+        counters.clear()
+        counters.update(before)
+
+
+@contextlib.contextmanager
+def tensor_names_kept() -> Iterator[None]:
+    """Keep the counter of symbolic tensors alone: for a build, which may make layers that stay."""
+    before = _counters().get("keras_tensor")
+    try:
+        yield
+    finally:
+        if before is None:
+            _counters().pop("keras_tensor", None)
+        else:
+            _counters()["keras_tensor"] = before
+
+
+def _counters() -> Any:
+    from keras.src.backend.common import global_state
+
+    counters = global_state.get_global_attribute("object_name_uids")
+    return {} if counters is None else counters
+
+
+def _walk(built: _Builder, outputs: list[Any], seen: dict[int, int]) -> list[int]:
+    """Positions of these tensors, adding the layers that lead to them: depth first, inputs in order."""
+    stack = list(reversed(outputs))
+    while stack:
+        tensor = stack[-1]
+        if id(tensor) in seen:
+            stack.pop()
+            continue
+        history = tensor._keras_history
+        if history.operation is None:
+            raise ValueError("a tensor from outside the model")
+        node = history.operation._inbound_nodes[history.node_index]
+        waiting = [t for t in node.input_tensors if id(t) not in seen]
+        if waiting:
+            stack.extend(reversed(waiting))
+            continue
+        fed = [seen[id(t)] for t in node.input_tensors]
+        for output, position in zip(node.outputs, _place(built, history.operation, node, fed), strict=True):
+            seen[id(output)] = position
+    return [seen[id(tensor)] for tensor in outputs]
+
+
+def _place(built: _Builder, operation: Any, node: Any, fed: list[int]) -> list[int]:
+    """Add one call of an operation; the position that gives each of its outputs."""
+    if layers.is_composite(built.keras, operation):
+        opened = _opened(built, operation, node, fed)
+        if opened is not None and len(opened) == len(node.outputs):
+            return opened
+    if isinstance(operation, built.keras.layers.InputLayer):
+        position = built.add(layers.input_layer(node.outputs[0].shape, operation.name), operation, exact=True)
+    elif isinstance(operation, built.keras.layers.Layer):
+        described, exact = layers.layer(operation, fed, node.outputs[0].shape)
+        position = built.add(described, operation, exact=exact)
+    else:
+        described, exact = layers.raw_operation(operation, node, fed)
+        position = built.add(described, None, exact=exact)
+    return [position] * len(node.outputs)
+
+
+def _opened(built: _Builder, operation: Any, node: Any, fed: list[int]) -> list[int] | None:
+    """The layers inside a nested model or a student-made layer; None when it stays closed."""
+    start = len(built.layers)
+    exact = built.exact
+    try:
+        carrier = inner(operation)
+        if carrier is not None:
+            inside = leaves(carrier.inputs)
+            seen = {id(tensor): position for tensor, position in zip(inside, fed, strict=True)}
+            return _walk(built, leaves(carrier.outputs), seen)
+        given = each(node.arguments.args[0], lambda t: Spec(tuple(t.shape), t.dtype))
+        with _traced(built.keras, operation, given) as (tensors, outputs):
+            pairs = zip(leaves(tensors), fed, strict=True)
+            found = _walk(built, outputs, {id(tensor): position for tensor, position in pairs})
+        held = {id(w) for layer in built.objects[start:] if layer is not None for w in layer.weights}
+        if not held.issuperset(id(w) for w in operation.weights):
+            raise ValueError("weights of its own")
+        return found
+    except Exception:
+        del built.layers[start:], built.objects[start:]
+        built.exact = exact
+        return None
+
+
+def _ran(built: _Builder, model: Any, inputs: Any) -> list[int]:
+    """The library's layers in the order in which they ran, where a symbolic call is not possible.
+
+    The model is called on placeholders, as `fit` does to build it. What stands between the layers is not
+    seen: a layer fed from there is taken to be fed by the one that ran before it.
+    """
+    from keras.src import backend
+
+    places: dict[int, int] = {}
+    kept: list[Any] = []  # tensors stay alive, so that an id means one tensor
+
+    def note(layer: Any, given: Any, result: Any) -> None:
+        last = [len(built.layers) - 1] if built.layers else []
+        fed = [places[id(t)] for t in leaves(given) if id(t) in places] or last
+        outputs = [t for t in leaves(result) if hasattr(t, "shape")]
+        described, _ = layers.layer(layer, fed, tuple(outputs[0].shape) if outputs else None)
+        position = built.add(described, layer, exact=False)
+        kept.extend(outputs)
+        places.update({id(t): position for t in outputs})
+
+    def begin(tensors: Any) -> Any:
+        for tensor in leaves(tensors):
+            places[id(tensor)] = built.add(layers.input_layer(tensor.shape, "input"), None, exact=False)
+            kept.append(tensor)
+        return model.call(tensors, **_inference(model))
+
+    with silently(), _listening(built.keras, note):
+        tensors = each(inputs, lambda spec: built.keras.KerasTensor(shape=spec.shape, dtype=spec.dtype))
+        backend.compute_output_spec(begin, tensors)
+    return [len(built.layers) - 1] if built.layers else []
+
+
+@contextlib.contextmanager
+def _listening(keras: Any, note: Any) -> Iterator[None]:
+    """Hear of every outermost call of a layer of the library."""
+    layer_class = keras.layers.Layer
+    original = layer_class.__call__
+    depth = [0]
+
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if depth[0] or layers.is_composite(keras, self):
+            return original(self, *args, **kwargs)
+        depth[0] += 1
+        try:
+            result = original(self, *args, **kwargs)
+        finally:
+            depth[0] -= 1
+        note(self, list(args), result)
+        return result
+
+    layer_class.__call__ = __call__
+    try:
+        yield
+    finally:
+        layer_class.__call__ = original
+
+
+def _inference(operation: Any) -> dict[str, bool]:
+    return {"training": False} if getattr(operation, "_call_has_training_arg", False) else {}
+
+
+def _listed(built: _Builder, model: Any) -> list[int]:
+    """The layers of a model that was not used yet, in the order in which they were made."""
+    for layer in _in_order(built.keras, model):
+        described, _ = layers.layer(layer, [len(built.layers) - 1] if built.layers else [], None)
+        built.add(described, layer, exact=False)
+    return [len(built.layers) - 1] if built.layers else []
+
+
+def _in_order(keras: Any, model: Any) -> list[Any]:
+    found: list[Any] = []
+    for layer in model._layers:
+        inside = layers.is_composite(keras, layer) and getattr(layer, "_layers", None)
+        found.extend(_in_order(keras, layer) if inside else [layer])
+    return [layer for layer in found if not isinstance(layer, keras.metrics.Metric)]
+
+
+@contextlib.contextmanager
+def silently() -> Iterator[None]:
+    """Do something symbolic without printing or using up names."""
+    with _names_kept(), contextlib.redirect_stdout(io.StringIO()):
+        yield

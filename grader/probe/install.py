@@ -1,0 +1,61 @@
+"""Puts every hook in its place."""
+
+from __future__ import annotations
+
+import functools
+import random
+from types import ModuleType
+
+from . import data
+from .hooks import AfterImport
+from .state import Probe
+
+
+def install(probe: Probe, protocol: int, versions: dict[str, str]) -> None:
+    """Say hello, seed, and wait for the libraries to be imported."""
+    probe.channel.send("hello", {"probe": protocol, "versions": versions})
+    random.seed(probe.job.seed)
+    finder = AfterImport(probe.quietly)
+    finder.install()
+    finder.after("numpy", lambda module: module.random.seed(probe.job.seed % 2**32))
+    finder.after("tensorflow", lambda module: _tensorflow(probe, module))
+    for name in data.LOADERS:
+        finder.after(f"keras.src.datasets.{name}", functools.partial(data.serve, probe, name))
+    finder.after("keras", lambda module: _keras(probe, module))
+    finder.after("matplotlib.pyplot", lambda module: _matplotlib(probe, module))
+    finder.after("matplotlib_inline.backend_inline", lambda module: _inline(probe, module))
+    finder.after_each("sklearn.", lambda module: _sklearn(probe, module))
+
+
+# The parts below import numpy, so they are loaded only once the student's import has made it present.
+
+
+def _keras(probe: Probe, module: ModuleType) -> None:
+    from . import models
+
+    module.utils.set_random_seed(probe.job.seed % 2**32)
+    models.install(probe, module)
+
+
+def _tensorflow(probe: Probe, module: ModuleType) -> None:
+    if probe.job.threads:
+        module.config.threading.set_intra_op_parallelism_threads(probe.job.threads)
+        module.config.threading.set_inter_op_parallelism_threads(probe.job.threads)
+
+
+def _matplotlib(probe: Probe, module: ModuleType) -> None:
+    from . import figures
+
+    figures.watch_pyplot(probe, module)
+
+
+def _inline(probe: Probe, module: ModuleType) -> None:
+    from . import figures
+
+    figures.watch_inline(probe, module)
+
+
+def _sklearn(probe: Probe, module: ModuleType) -> None:
+    from . import sklearn
+
+    sklearn.watch(probe, module)

@@ -1,0 +1,83 @@
+"""scikit-learn: estimators that student code fits or uses, and the two reports courses ask for."""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+from typing import Any
+
+from .channel import clean
+from .state import Probe
+
+METHODS = ("fit", "fit_transform", "fit_predict", "predict", "transform", "score")
+FUNCTIONS = ("confusion_matrix", "classification_report", "accuracy_score")
+
+
+def watch(probe: Probe, module: ModuleType) -> None:
+    """Wrap what one sklearn module defines."""
+    for value in list(vars(module).values()):
+        if isinstance(value, type) and value.__module__ == module.__name__:
+            for name in METHODS:
+                method = vars(value).get(name)
+                if callable(method) and hasattr(value, "get_params"):
+                    probe.quietly(setattr, value, name, _method(probe, name, method))
+    if module.__name__ == "sklearn.metrics._classification":
+        for name in FUNCTIONS:
+            function = getattr(module, name, None)
+            if function is not None:
+                setattr(module, name, _function(probe, name, function))
+
+
+def _method(probe: Probe, name: str, original: Any) -> Any:
+    @functools.wraps(original)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        outermost = probe.enter() == 0
+        try:
+            result = original(self, *args, **kwargs)
+        finally:
+            probe.leave()
+        if outermost:
+            params = probe.quietly(lambda: _plain(self.get_params(deep=False))) or {}
+            probe.quietly(_send, probe, type(self).__name__, name, params, (*args, *kwargs.values()))
+        return result
+
+    return wrapper
+
+
+def _function(probe: Probe, name: str, original: Any) -> Any:
+    @functools.wraps(original)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        outermost = probe.enter() == 0
+        try:
+            result = original(*args, **kwargs)
+        finally:
+            probe.leave()
+        if outermost:
+            probe.quietly(_send, probe, name, "call", {}, (*args, *kwargs.values()))
+        return result
+
+    return wrapper
+
+
+def _plain(params: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in list(params.items())[:64]:
+        if value is None or isinstance(value, (bool, int, float)):
+            found[name] = value
+        else:
+            found[name] = clean(str(value), 200)
+    return found
+
+
+def _send(probe: Probe, estimator: str, method: str, params: dict[str, Any], given: tuple[Any, ...]) -> None:
+    shapes = []
+    for value in given[:8]:
+        shape = getattr(value, "shape", None)
+        if shape is None and isinstance(value, (list, tuple)):
+            shape = (len(value),)
+        if shape is not None and len(shape) <= 8:
+            shapes.append([int(d) for d in shape])
+    header = {"estimator": estimator, "method": method, "params": params, "shapes": shapes}
+    probe.send("sklearn", header)

@@ -1,0 +1,82 @@
+"""Sentences and numbers as people of one language write them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from babel.numbers import format_decimal, format_percent
+
+from grader.messages import render as catalogue_render
+from grader.model.result import Status
+from grader.model.text import Language, Message, MessageArg, Text
+from grader.report import clean
+
+log = logging.getLogger(__name__)
+
+Render = Callable[[Message, Language], str]
+DASH = "—"
+_SENTENCE_CHARS = 2_000
+_CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Speaks one language. Every string that leaves it is clean, but not escaped."""
+
+    language: Language
+    render: Render = catalogue_render
+
+    def say(self, key: str, **args: MessageArg) -> str:
+        """One of the report's own sentences. Raises KeyError for a key that no catalogue has."""
+        return self._rendered(Message(key, args))
+
+    def message(self, message: Message | None) -> str:
+        """Somebody else's sentence, on one line; "" for none.
+
+        One that cannot be made (no such key, a value missing) is shown as its key and values: a fault in
+        one check's words must not keep a class from its reports.
+        """
+        if message is None or not message.key:
+            return ""
+        try:
+            return self._rendered(message)
+        except (KeyError, IndexError, ValueError, TypeError) as error:
+            log.error("message %s cannot be rendered in %s: %r", message.key, self.language, error)
+            values = ", ".join(f"{k} = {v}" for k, v in message.args.items())
+            return clean.line(f"{message.key} ({values})", _SENTENCE_CHARS)
+
+    def _rendered(self, message: Message) -> str:
+        args = {k: clean.line(v) if isinstance(v, str) else v for k, v in message.args.items()}
+        return clean.line(self.render(Message(message.key, args), self.language), _SENTENCE_CHARS)
+
+    def tally(self, counts: Mapping[Status, int]) -> tuple[tuple[str, str], ...]:
+        """How many checks ended in which way: (status, "correctas: 3"), best first, none left out."""
+        found = [(str(status), counts.get(status, 0)) for status in Status]
+        return tuple((s, f"{self.say(f'report.status_short.{s}')}: {n}") for s, n in found if n)
+
+    def text(self, text: Text) -> str:
+        return clean.line(text.in_(self.language))
+
+    def points(self, points: Decimal) -> str:
+        """At most two decimals, in the language's own notation: "6,75"."""
+        # Babel rounds halves to even: 0.125 would be worth 0.12 here and 0.13 in a spreadsheet.
+        rounded = points.quantize(_CENT, ROUND_HALF_UP)
+        return str(format_decimal(rounded, "#,##0.##", locale=self.language))
+
+    def number(self, value: float, decimals: int = 3) -> str:
+        if not abs(value) < 1e12:  # a student's history may hold 1e308: 309 digits tell nobody anything
+            return f"{value:.3g}"
+        pattern = "#,##0." + "0" * decimals if decimals else "#,##0"
+        return str(format_decimal(value, pattern, locale=self.language))
+
+    def percent(self, share: float) -> str:
+        return str(format_percent(share, "#,##0 %", locale=self.language))
+
+
+def plain(points: Decimal) -> str:
+    """Points for a program: a decimal point and no trailing zeros: "2.5", "0", never "0E-2"."""
+    text = f"{points:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,49 @@
+"""Marks given by hand, laid over the machine's grade."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import Protocol
+
+from grader.model.result import ExerciseGrade, Grade, Scored, Status
+from grader.model.text import Message
+
+
+class Mark(Protocol):
+    """Points a person gave to one check."""
+
+    @property
+    def points(self) -> Decimal: ...
+    @property
+    def by(self) -> str: ...
+    @property
+    def comment(self) -> str: ...
+
+
+def with_marks(grade: Grade, marks: Mapping[str, Mark]) -> Grade:
+    """The grade in which every check that a person marked has that person's points.
+
+    A mark above a check's points is cut to them; marks of checks that are gone are left out.
+    """
+    if not marks:
+        return grade
+    return Grade(
+        tuple(
+            ExerciseGrade(e.exercise, tuple(_marked(s, marks.get(s.result.check)) for s in e.scored))
+            for e in grade.exercises
+        )
+    )
+
+
+def _marked(scored: Scored, mark: Mark | None) -> Scored:
+    if mark is None:
+        return scored
+    earned = min(mark.points, scored.points)
+    fraction = Fraction(earned) / Fraction(scored.points) if scored.points else Fraction(1)
+    status = Status.PASSED if fraction == 1 else Status.PARTIAL if fraction else Status.FAILED
+    message = Message("check.marked", {"by": mark.by, "comment": mark.comment or "—"})
+    result = replace(scored.result, status=status, fraction=fraction, message=message)
+    return replace(scored, result=result, earned=earned)

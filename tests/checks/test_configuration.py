@@ -1,0 +1,238 @@
+"""How a network was trained, as the student declared it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from grader.checks.base import Rule
+from grader.checks.configuration import (
+    Epochs,
+    Experiments,
+    LossFits,
+    SomeEpochs,
+    ValidationSplit,
+    VariesEpochs,
+    ends_in_softmax,
+    loss_fault,
+)
+from grader.checks.select import Where
+from grader.model.evidence import Episode
+from grader.model.expected import Expected
+from grader.model.graph import Graph
+from grader.model.result import Status
+
+from .factory import (
+    ALL_TRAIN,
+    DENSE_NET,
+    TITLE,
+    TUTORIAL,
+    compiled,
+    dense,
+    episode,
+    evidence,
+    expected,
+    graph,
+    layer,
+    notebook,
+    seen,
+    wanted,
+)
+
+WHERE = Where("1", ("1", "2"), like="1.net")
+OPEN = Where("2", ("1", "2"), rivals=(WHERE,))
+KNOWN: Expected = expected(wanted("1.net", TUTORIAL))
+PLACE = {"id": "1.x", "title": TITLE, "points": Decimal(1)}
+EPOCHS = Epochs(**PLACE, where=WHERE, epochs=3)  # type: ignore[arg-type]
+LOSS = LossFits(**PLACE, where=WHERE)  # type: ignore[arg-type]
+OTHER_LOSS = LossFits(**PLACE, where=OPEN, base=WHERE)  # type: ignore[arg-type]
+SPLIT = ValidationSplit(**PLACE, where=WHERE, share=0.2)  # type: ignore[arg-type]
+SOME = SomeEpochs(**PLACE, where=WHERE, epochs=100)  # type: ignore[arg-type]
+VARY = VariesEpochs(**PLACE, where=WHERE)  # type: ignore[arg-type]
+TRY = Experiments(**PLACE, where=WHERE)  # type: ignore[arg-type]
+ALL = [EPOCHS, LOSS, OTHER_LOSS, SPLIT, SOME, VARY, TRY]
+
+
+@pytest.mark.parametrize("check", ALL)
+def test_what_was_not_run_is_ungraded(check: Rule) -> None:
+    """Level static judges no behaviour."""
+    assert check(evidence(cells=notebook("texto")), KNOWN).status is Status.UNGRADED
+
+
+@pytest.mark.parametrize("check", ALL)
+def test_without_a_training_there_is_nothing_to_pass(check: Rule) -> None:
+    """Nothing trained, nothing earned."""
+    assert check(evidence(), KNOWN).status is Status.FAILED
+
+
+def went_on(*epochs: int) -> tuple[Episode, ...]:
+    """Fits that each start from the weights the one before ended with."""
+    return tuple(
+        episode(i, model=0, epochs=n, initial_digest=f"w{i}", final_digest=f"w{i + 1}")
+        for i, n in enumerate(epochs)
+    )
+
+
+@pytest.mark.parametrize(
+    ("why", "trainings", "status", "yours"),
+    [
+        ("three", (episode(epochs=3),), Status.PASSED, "3"),
+        ("five", (episode(epochs=5),), Status.FAILED, "5"),
+        ("one by one", went_on(1, 1, 1), Status.PASSED, "1 + 1 + 1"),
+        ("one by one, and a fourth", went_on(1, 1, 1, 1), Status.FAILED, "1"),
+        ("two and then three more", went_on(2, 3), Status.FAILED, "2"),
+        ("three, and the cell run again", went_on(3, 3), Status.PASSED, "3"),
+        ("ten, then anew with three", (episode(0, epochs=10), episode(1, epochs=3)), Status.PASSED, "3"),
+    ],
+)
+def test_epochs(why: str, trainings: tuple[Episode, ...], status: Status, yours: str) -> None:
+    """Going on with a trained network adds up; starting anew does not."""
+    found = EPOCHS(evidence(episodes=trainings), KNOWN)
+    assert (found.status, found.comparisons[0].observed) == (status, yours), why
+
+
+def test_epochs_of_the_same_object_reset_to_new_weights_do_not_add_up() -> None:
+    """One variable for all nets: the digests tell, not the name."""
+    trainings = (episode(0, model=0, epochs=3), episode(1, DENSE_NET, model=0, epochs=7))
+    assert EPOCHS(evidence(episodes=trainings), KNOWN).status is Status.PASSED
+
+
+LOGITS, PROBABILITIES = TUTORIAL, graph(*TUTORIAL.layers[:-1], dense(10, "softmax"))
+SPARSE, ONE_HOT = "SparseCategoricalCrossentropy", "CategoricalCrossentropy"
+
+
+@pytest.mark.parametrize("kind", [SPARSE, ONE_HOT])
+@pytest.mark.parametrize("one_hot", [False, True])
+@pytest.mark.parametrize("from_logits", [False, True, None])
+@pytest.mark.parametrize("net", [LOGITS, PROBABILITIES], ids=["logits", "softmax"])
+def test_every_pairing_of_loss_labels_and_output(
+    kind: str, one_hot: bool, from_logits: bool | None, net: Graph
+) -> None:
+    """Labels decide between the two crossentropies, the output decides `from_logits`."""
+    found = loss_fault(net, compiled(kind, from_logits=from_logits), one_hot=one_hot)
+    if (kind == ONE_HOT) != one_hot:
+        assert found == "loss.labels"
+    elif bool(from_logits) == (net is LOGITS):
+        assert found is None
+    else:
+        assert found == ("loss.softmax_logits" if from_logits else "loss.no_softmax")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (SPARSE, Status.PASSED),
+        ("MeanSquaredError", Status.FAILED),
+        ("BinaryCrossentropy", Status.FAILED),
+        ("CategoricalFocalCrossentropy", Status.REVIEW),
+        ("mi_perdida", Status.REVIEW),
+    ],
+)
+def test_losses_by_kind(kind: str, status: Status) -> None:
+    """What is unsuited fails; what a program does not know a person looks at."""
+    assert LOSS(evidence(episodes=(episode(compilation=compiled(kind)),)), KNOWN).status is status
+
+
+@pytest.mark.parametrize(
+    ("tail", "softmax"),
+    [
+        ((dense(10, "softmax"),), True),
+        ((dense(10, None), layer("Softmax")), True),
+        ((dense(10, None), layer("Activation", activation="softmax")), True),
+        ((dense(10, "softmax"), layer("Reshape", (10,))), True),
+        ((dense(10, None),), False),
+        ((dense(10, "sigmoid"),), False),
+        ((dense(10, "softmax"), dense(10, None)), False),
+        ((dense(10, None), layer("Activation", activation="linear")), False),
+        ((layer("Flatten"),), False),
+        ((), False),
+    ],
+)
+def test_where_a_network_ends_in_softmax(tail: tuple[object, ...], softmax: bool) -> None:
+    """As an argument or a layer, and only when nothing undoes it."""
+    assert ends_in_softmax(graph(*tail)) is softmax  # type: ignore[arg-type]
+
+
+def test_the_loss_of_an_open_exercise_is_that_of_its_own_network() -> None:
+    """The first exercise's sound loss does not stand for another's."""
+    wrong = episode(1, DENSE_NET, compilation=compiled(from_logits=True))
+    found = OTHER_LOSS(evidence(episodes=(episode(), wrong)), KNOWN)
+    assert (found.status, found.episode) == (Status.FAILED, 1)
+    assert found.hint is not None
+
+
+def test_one_hot_labels_are_read_from_what_reached_fit() -> None:
+    """Not from the loss's name."""
+    hot = seen(train=60_000, one_hot=True)
+    assert LOSS(evidence(episodes=(episode(x=hot),)), KNOWN).message.key == "loss.labels"
+    fitting = episode(x=hot, compilation=compiled(ONE_HOT))
+    assert LOSS(evidence(episodes=(fitting,)), KNOWN).status is Status.PASSED
+    assert ALL_TRAIN.one_hot is False
+
+
+def test_a_network_that_was_never_compiled_has_no_loss_to_judge() -> None:
+    """The message is that of a missing training."""
+    assert LOSS(evidence(episodes=(episode(compilation=None),)), KNOWN).message.key == "training.absent"
+
+
+@pytest.mark.parametrize(
+    ("trainings", "status", "observed"),
+    [
+        ((episode(validation="split", validation_split=0.2),), Status.PASSED, "0.2"),
+        ((episode(0), episode(1, validation="split", validation_split=0.2)), Status.PASSED, "0.2"),
+        ((episode(validation="split", validation_split=0.1),), Status.FAILED, "0.1"),
+        ((episode(validation="data"),), Status.FAILED, "data"),
+        ((episode(),), Status.FAILED, "none"),
+    ],
+)
+def test_validation_split(trainings: tuple[Episode, ...], status: Status, observed: str) -> None:
+    """Some training held back the share that was asked for."""
+    found = SPLIT(evidence(episodes=trainings), KNOWN)
+    assert (found.status, found.comparisons[0].observed) == (status, observed)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "some", "vary"),
+    [
+        ((100,), Status.PASSED, Status.FAILED),
+        ((20, 40), Status.FAILED, Status.PASSED),
+        ((100, 25), Status.PASSED, Status.PASSED),
+        ((20, 20), Status.FAILED, Status.FAILED),
+    ],
+)
+def test_epoch_counts_tried(epochs: tuple[int, ...], some: Status, vary: Status) -> None:
+    """A hundred was asked for, and another number besides."""
+    ran = evidence(episodes=tuple(episode(i, epochs=n) for i, n in enumerate(epochs)))
+    assert (SOME(ran, KNOWN).status, VARY(ran, KNOWN).status) == (some, vary)
+
+
+def test_a_fit_that_never_took_a_step_declares_nothing() -> None:
+    """`epochs=100` on data of the wrong shape is no training of 100 epochs."""
+    ran = evidence(episodes=(episode(epochs=100, completed=False, rows_trained=0),))
+    assert SOME(ran, KNOWN).status is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    ("recipes", "status"),
+    [
+        ((compiled(),), Status.FAILED),
+        ((compiled(), compiled()), Status.FAILED),
+        ((compiled(), compiled(optimizer="SGD")), Status.PASSED),
+        ((compiled(), compiled(rate=0.01)), Status.PASSED),
+        ((compiled(optimizer="SGD"), compiled(optimizer="SGD", momentum=0.9)), Status.PASSED),
+        ((compiled(), compiled("MeanSquaredError")), Status.PASSED),
+    ],
+)
+def test_experiments_differ_in_optimizer_loss_or_their_parameters(
+    recipes: tuple[object, ...], status: Status
+) -> None:
+    """Training the same recipe twice is no experiment."""
+    ran = evidence(episodes=tuple(episode(i, compilation=c) for i, c in enumerate(recipes)))
+    assert TRY(ran, KNOWN).status is status
+
+
+def test_an_experiment_on_another_network_is_none_of_this_exercise() -> None:
+    """The network stays, the recipe changes."""
+    ran = evidence(episodes=(episode(), episode(1, DENSE_NET, compilation=compiled(optimizer="SGD"))))
+    assert TRY(ran, KNOWN).status is Status.FAILED

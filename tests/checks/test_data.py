@@ -1,0 +1,230 @@
+"""Which data were used, traced by content, and what the student says about them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from grader.checks.data import LeakAnswered, Shown, TrainedOn, leak
+from grader.checks.select import Where
+from grader.model.evidence import Cell, DataLoad, Episode, Trace
+from grader.model.expected import Expected
+from grader.model.result import Status
+
+from .factory import (
+    ALL_TEST,
+    ALL_TRAIN,
+    DENSE_NET,
+    TITLE,
+    TUTORIAL,
+    code,
+    episode,
+    evidence,
+    expected,
+    notebook,
+    seen,
+    wanted,
+)
+
+WHERE = Where("1", ("1", "2"), like="1.net")
+KNOWN: Expected = expected(wanted("1.net", TUTORIAL))
+TRAINED = TrainedOn(id="1.data", title=TITLE, points=Decimal(1), where=WHERE, at_least=40_000)
+LEAK = LeakAnswered(id="1.leak", title=TITLE, points=Decimal(1), where=WHERE)
+CIFAR = (DataLoad(0, "cifar10"),)
+
+
+@pytest.mark.parametrize(
+    ("why", "x", "key"),
+    [
+        ("the whole training set", ALL_TRAIN, "data.passed"),
+        ("some held back", seen(train=48_000), "data.passed"),
+        ("too few", seen(train=1_000), "data.few"),
+        ("shuffled apart from its labels", seen(train=60_000, label_agreement=0.1), "data.labels"),
+        ("no labels to compare with", seen(train=60_000, label_agreement=None), "data.passed"),
+        ("test images among them", seen(train=60_000, test=10_000), "data.test_in_training"),
+        ("one test image", seen(train=60_000, test=1), "data.test_in_training"),
+        ("a stream of which the start was seen", seen(train=500, seen_whole=False), "data.passed"),
+        ("a stream of unknown images", seen(unknown=500, seen_whole=False), "data.untold"),
+        ("resized images", seen(unknown=60_000), "data.untraced"),
+        ("a few resized images", seen(unknown=100), "data.untold"),
+        ("some augmented beside the served", seen(train=50_000, unknown=10_000), "data.passed"),
+    ],
+)
+def test_trained_on_the_training_images(why: str, x: Trace, key: str) -> None:
+    """Content tells, not the variable's name."""
+    assert TRAINED(evidence(episodes=(episode(x=x),)), KNOWN).message.key == key, why
+
+
+def test_images_of_another_dataset_fail() -> None:
+    """Untraceable images pass for the served ones only where nothing else was loaded."""
+    unknown = episode(x=seen(unknown=60_000))
+    assert TRAINED(evidence(episodes=(unknown,), loads=CIFAR), KNOWN).message.key == "data.other"
+    both = (DataLoad(0, "fashion_mnist"), *CIFAR)
+    assert TRAINED(evidence(episodes=(unknown,), loads=both), KNOWN).status is Status.REVIEW
+
+
+def test_the_soundest_of_several_trainings_counts() -> None:
+    """Data mended and run again; the fault is forgiven, not the other way round."""
+    faulty, sound = seen(train=60_000, label_agreement=0.1), ALL_TRAIN
+    for order in ((faulty, sound), (sound, faulty)):
+        ran = evidence(episodes=tuple(episode(i, x=x) for i, x in enumerate(order)))
+        assert TRAINED(ran, KNOWN).status is Status.PASSED
+    untold = evidence(episodes=(episode(x=faulty), episode(1, x=seen(unknown=9))))
+    assert TRAINED(untold, KNOWN).status is Status.REVIEW
+
+
+def test_no_training_and_nothing_run() -> None:
+    """Absent fails, not run is ungraded."""
+    assert TRAINED(evidence(), KNOWN).message.key == "training.absent"
+    assert TRAINED(evidence(cells=notebook("x")), KNOWN).status is Status.UNGRADED
+
+
+# ---- the leak question ----------------------------------------------------------------------------
+CLEAN = episode(validation="split", validation_split=0.2, cell=2)
+LEAKED = episode(validation="data", validation_x=ALL_TEST, cell=2)
+YES = "Sí hay data leaking, porque el test se usa para validar."
+NO = "No hay data leaking, porque el test no se usa para validar."
+
+
+def marked(answer: str) -> tuple[Cell, ...]:
+    return notebook(
+        "## Ejercicio 1\n\n¿Hay data leaking?", answer, "> modelo.fit(x, y)", "## Ejercicio 2", "> otra"
+    )
+
+
+@pytest.mark.parametrize(
+    ("training", "answer", "key", "status"),
+    [
+        (LEAKED, YES, "leak.leaked.yes", Status.PASSED),
+        (LEAKED, NO, "leak.leaked.no", Status.FAILED),
+        (CLEAN, NO, "leak.clean.no", Status.PASSED),
+        (CLEAN, YES, "leak.clean.yes", Status.FAILED),
+    ],
+)
+@pytest.mark.parametrize("headings", [True, False], ids=["marked", "unmarked"])
+def test_the_four_cases(training: Episode, answer: str, key: str, status: Status, headings: bool) -> None:
+    """What is said is held against what the code did, wherever it is said."""
+    cells = marked(answer) if headings else notebook("Mi práctica", answer, "> modelo.fit(x, y)")
+    found = LEAK(evidence(cells=cells, episodes=(training,)), KNOWN)
+    assert (found.message.key, found.status) == (key, status)
+    assert found.comparisons[0].agrees is (status is Status.PASSED)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ("Depende de si se considera data leaking mirar la validación.", Status.REVIEW),
+        ("En el tutorial hay data leaking.", Status.REVIEW),
+        ("La red aprende bien.", Status.FAILED),
+        ("*Tu respuesta aquí*", Status.FAILED),
+        ("No, porque uso validation_split y el test no se toca.", Status.PASSED),
+    ],
+)
+def test_unclear_answers_go_to_a_person_and_missing_ones_fail(answer: str, status: Status) -> None:
+    """A bare "No" answers the question of the heading above it."""
+    assert LEAK(evidence(cells=marked(answer), episodes=(CLEAN,)), KNOWN).status is status
+
+
+def test_an_answer_under_another_heading_counts_when_its_own_is_silent() -> None:
+    """Headings get moved."""
+    cells = notebook("## Ejercicio 1", "> fit", "La red aprende.", "## Ejercicio 2", NO)
+    assert LEAK(evidence(cells=cells, episodes=(episode(cell=1),)), KNOWN).status is Status.PASSED
+
+
+def test_the_starter_s_question_is_no_answer() -> None:
+    """Its words are boilerplate."""
+    known = expected(wanted("1.net", TUTORIAL), boilerplate=("explica si hay data leaking",))
+    cells = notebook("## Ejercicio 1", "Explica si hay data leaking.", "> fit")
+    assert LEAK(evidence(cells=cells, episodes=(CLEAN,)), known).message.key == "leak.blank"
+
+
+def test_a_network_trained_both_ways_is_a_person_s() -> None:
+    """Nobody can tell which of the two the answer is about."""
+    ran = evidence(cells=marked(NO), episodes=(LEAKED, episode(1, cell=2)))
+    assert LEAK(ran, KNOWN).message.key == "leak.mixed"
+    other = evidence(cells=marked(NO), episodes=(CLEAN, episode(1, DENSE_NET, validation_x=ALL_TEST, cell=2)))
+    assert LEAK(other, KNOWN).message.key == "leak.clean.no"
+
+
+def test_without_a_run_or_a_training_the_answer_has_nothing_to_agree_with() -> None:
+    """A missing answer fails all the same."""
+    assert LEAK(evidence(cells=notebook(NO)), KNOWN).status is Status.UNGRADED
+    assert LEAK(evidence(cells=notebook("Hola")), KNOWN).status is Status.FAILED
+    assert LEAK(evidence(cells=marked(NO)), KNOWN).message.key == "training.absent"
+
+
+@pytest.mark.parametrize(
+    ("why", "fields", "leaked"),
+    [
+        ("no validation", {}, False),
+        ("a split of the training data", {"validation": "split"}, False),
+        ("validation on test", {"validation": "data", "validation_x": ALL_TEST}, True),
+        (
+            "validation partly on test",
+            {"validation": "data", "validation_x": seen(train=5_000, test=10)},
+            True,
+        ),
+        ("validation on train", {"validation": "data", "validation_x": seen(train=10_000)}, False),
+        ("validation on resized images", {"validation": "data", "validation_x": seen(unknown=10_000)}, None),
+        ("validation partly unknown", {"validation": "data", "validation_x": seen(train=5, unknown=5)}, None),
+        ("validation never seen", {"validation": "data", "validation_x": None}, False),
+        ("test images in the training data", {"x": seen(train=60_000, test=1)}, True),
+    ],
+)
+def test_what_is_a_leak(why: str, fields: dict[str, object], leaked: bool | None) -> None:
+    """Test images in training or validation; None where they cannot be traced."""
+    assert leak(episode(**fields)) is leaked, why
+
+
+# ---- Shown ----------------------------------------------------------------------------------------
+SHOWN = Shown(
+    id="1.shown",
+    title=TITLE,
+    points=Decimal(1),
+    patterns=(r"60[.,\s]?000\D+28\D+28", r"(?<![\d.,])10[.,\s]?000(?!\d)"),
+    dataset="fashion_mnist",
+)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "status"),
+    [
+        (("(60000, 28, 28)", "10000"), Status.PASSED),
+        (("Entrenamiento: 60.000 imágenes de 28x28; test: 10.000",), Status.PASSED),
+        (("(60000, 28, 28)",), Status.FAILED),
+        (("(60000, 28, 28)", "100000"), Status.FAILED),
+        ((), Status.FAILED),
+    ],
+)
+def test_values_are_shown_by_cells_that_ran(outputs: tuple[str, ...], status: Status) -> None:
+    """Each pattern must be matched by some cell's output."""
+    cells = (code(0, "x"), *(code(i + 1, "x", text) for i, text in enumerate(outputs)))
+    assert SHOWN(evidence(cells=cells), KNOWN).status is status
+
+
+def test_saved_outputs_and_other_data_show_nothing() -> None:
+    """Only what this run printed counts, and only with the data loaded."""
+    saved = (code(0, "x", saved_text="(60000, 28, 28) 10000"),)
+    assert SHOWN(evidence(cells=saved), KNOWN).status is Status.FAILED
+    said = (code(0, "x", "(60000, 28, 28) 10000"),)
+    assert SHOWN(evidence(cells=said, loads=CIFAR), KNOWN).message.key == "shown.not_loaded"
+    assert SHOWN(evidence(cells=notebook("x")), KNOWN).status is Status.UNGRADED
+
+
+def test_the_rows_show_labels_not_patterns() -> None:
+    """People read the value that was asked for."""
+    labelled = replace(SHOWN, labels=("(60000, 28, 28)", "10000"))
+    found = labelled(evidence(cells=(code(0, "x", "nada"),)), KNOWN)
+    assert [row.expected for row in found.comparisons] == ["(60000, 28, 28)", "10000"]
+
+
+def test_an_expression_above_the_last_line_counts_as_evaluated() -> None:
+    """Only a cell's last value is shown: `train_images.shape` above it ran all the same."""
+    both = replace(SHOWN, expressions=(r"^[^#\n]*\.shape\b", r"^[^#\n]*\blen\("))
+    plain = (code(0, "train_images.shape\nlen(test_labels)", "10000"),)
+    commented = (code(0, "# train_images.shape\nlen(test_labels)", "10000"),)
+    assert both(evidence(cells=plain), KNOWN).status is Status.PASSED
+    assert both(evidence(cells=commented), KNOWN).status is Status.FAILED
+    assert SHOWN(evidence(cells=plain), KNOWN).status is Status.FAILED

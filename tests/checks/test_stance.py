@@ -1,0 +1,325 @@
+"""What a text says to "is there data leaking?" is read as a person would, or left to a person."""
+
+import time
+
+import pytest
+
+from grader.checks.stance import Stance, leak_stance
+
+YES = [
+    "Sí.\nHay data leaking porque el test se usa como validación.",
+    "Sí, hay data leaking, porque usamos los datos de test como validación.",
+    "Si, hay data leaking ya que se usa el test para validar.",
+    "Sí que hay data leaking: el conjunto de test aparece en validation_data.",
+    "Hay data leaking porque test_images se pasa como validation_data.",
+    "Creo que sí hay data leaking, porque validamos con el test.",
+    "Creo que hay data leaking.",
+    "En mi opinión existe data leakage, dado que el test interviene durante el fit.",
+    "Existe una fuga de datos: las imágenes de test se usan en la validación.",
+    "Se produce fuga de información del conjunto de test.",
+    "Se produce data leaking porque los datos de test se usan para validar.",
+    "Se está produciendo data leaking al validar con el test.",
+    "¿Hay data leaking? Sí, porque validation_data recibe las imágenes de test.",
+    "¿Hay data leaking?\nSí, se usan los datos de prueba para validar.",
+    "¿Hay data leaking? Sí",
+    "**¿Hay data leaking?** Sí. El test se usa como validación.",
+    "¿Hay data leaking? Efectivamente, el test se usa para validar.",
+    "¿Hay data leaking? Creo que sí, el conjunto de validación es el de test.",
+    "¿Hay data leaking? Claro que sí.",
+    "Data leaking: sí, el test se usa dos veces.",
+    "Data leaking: sí que hay. Tal y como está en el tutorial, lo uso como validación.",
+    "**Data leaking:** Sí.",
+    "Data leaking -> Sí, por el validation_data.",
+    "Sí existe data leaking en el código implementado.",
+    "Sí, creo que hay fuga de datos.",
+    "Considero que sí se da data leaking puesto que val y test son lo mismo.",
+    "Estamos haciendo data leaking al usar el test para validar.",
+    "Tenemos data leaking porque elegimos las épocas mirando el test.",
+    "Hay un claro caso de data leaking.",
+    "Hay un poco de data leaking, porque vemos la val_accuracy sobre test.",
+    "Esto es data leaking, ya que el test deja de ser independiente.",
+    "Esto supone un data leak.",
+    "Usar el test como validación provoca data leaking en nuestro modelo.",
+    "No he separado un conjunto de validación, así que hay data leaking.",
+    "No usamos un conjunto de validación aparte, por lo que sí hay data leaking.",
+    "En lo que se ha implementado sí hay data leacking.",
+    "En lo que se ha implementado hay data leacking, porque el test entra en el fit.",
+    "Los pesos no se ajustan con el test, pero hay data leaking porque elegimos la red con él.",
+    "Aunque el gradiente no vea esos datos, hay data leaking.",
+    "Se filtra información del test al entrenamiento.",
+    "Los datos de test se están filtrando en la validación.",
+    "El test contamina el entrenamiento, por tanto hay data leaking.",
+    "Yes, there is data leaking: the test set is used as validation data.",
+    "Yes. The test set is used for validation, so there is data leakage.",
+    "There is data leakage because the test images are passed as validation_data.",
+    "There's a data leak since I validate on the test set.",
+    "Is there data leaking? Yes, the test set is used during training.",
+    "Is there data leakage?\nYes, because we look at the test accuracy after every epoch.",
+    "I think there is data leaking here.",
+    "This is data leaking because the test set is no longer independent.",
+    "We have data leakage, the validation data is the test data.",
+    "Data leaking: yes, validation_data is the test set.",
+    "Using the test set as validation data causes data leakage in my notebook.",
+    "Sí, en mi caso hay data leaking\nporque uso el conjunto de test\npara validar en cada época.",
+    "La accuracy es del 89 %.\n\nSí hay data leaking, pues uso el test en validation_data.",
+    "Data leaking is when test data is used to train. Here there is data leaking: see validation_data.",
+    "El data leaking ocurre cuando el modelo ve datos de test. En mi código sí hay data leaking.",
+    "Sí, porque los datos de test los estamos metiendo como datos de validación, hay leaking.",
+    "Respuesta: sí, hay data leaking, se valida con test.",
+    "R: Sí. Se usa el conjunto de test en validation_data por lo que hay data leaking.",
+    "Hay leaking pues estamos validando con los datos de test.",
+    "Podemos ver que hay data leaking: usamos test como validación.",
+    "Como usamos test_images en validation_data, sí que existe data leaking.",
+    "Sí hay data leaking. Lo correcto sería usar validation_split.",
+    "En este caso sí hay data leaking, ya que el modelo ve los datos de test en cada época.",
+    "Data leaking\n\nSí, ya que el conjunto de test se usa para validar.",
+    "- Data leaking: Si, ya que validation_data es el test.",
+    "Con respecto al data leaking, sí hay, porque se valida con el test.",
+    "Efectivamente hay data leaking.",
+    "Yes, I used the test data as validation data, which is data leaking.",
+    "There is some data leaking, since the test set is used to monitor training.",
+    "En cuanto a si hay data leaking, sí, porque validamos con el test.",
+    "Respecto al data leaking, sí lo hay.",
+    "El código tiene data leaking: usa el test para validar.",
+    "Hay fuga de datos del test hacia la validación.",
+    "A mi juicio hay data leaking.",
+    "Al validar con test se produce un data leaking.",
+    "**1.b.** ¿Hay data leaking en lo que has implementado? ¿Por qué?\n\nSí, el test se usa para validar.",
+    "**1.b.** ¿Hay data leaking en lo que has implementado? ¿Por qué?\n\nSí.",
+    "Is there data leaking? Explain your answer.\nYes, the test set is the validation set.",
+    "### ¿Hay data leaking?\n\nSí, el conjunto de validación es el de test.",
+]
+
+NO = [
+    "No hay data leaking.",
+    "No, no hay data leaking porque el test solo se usa en evaluate.",
+    "No hay data leaking, ya que uso un conjunto de validación (x_val, y_val) aparte.",
+    "No existe data leaking, los conjuntos están separados.",
+    "No existe fuga de datos ya que la validación sale del train.",
+    "No se produce data leaking porque el test no se toca hasta el final.",
+    "No creo que haya data leaking.",
+    "No creo que exista fuga de información.",
+    "Creo que no hay data leaking, porque el test no se usa en fit.",
+    "Diría que no hay data leaking.",
+    "En mi código no hay data leaking porque he usado validation_split.",
+    "En lo que yo he implementado **no hay data leaking**: la validación se saca del train.",
+    "¿Hay data leaking? No, porque para validar uso validation_split.",
+    "¿Data leaking? No, porque para validar uso `validation_split=0.2`, que coge datos de entrenamiento.",
+    "¿Hay data leaking?\nNo. El test solo se usa en el evaluate.",
+    "¿Hay data leaking? No. Al contrario que en el tutorial, al entrenar no he puesto validation_data,\n"
+    "los datos de test solo los uso en el evaluate.",
+    "¿Hay data leaking? Creo que no, porque los datos de test no se ven.",
+    "¿Hay data leaking? En absoluto.",
+    "¿Hay data leaking? No",
+    "Data leaking: no.",
+    "**Data leaking:** No, el test se reserva para el final.",
+    "Data leaking -> no",
+    "No tenemos data leaking porque separamos una parte del train.",
+    "No hay ningún tipo de fuga de datos.",
+    "No hay ninguna filtración de datos.",
+    "No he detectado data leaking en el notebook.",
+    "No se da data leaking porque las particiones son disjuntas.",
+    "No hay data leakage: load_data ya separa train y test.",
+    "No hay data leaking porque load_data() ya devuelve los datos por separado y no hay imagenes repetidas.",
+    "Como el test solo se usa al final, no hay data leaking.",
+    "El test no se usa para entrenar ni para validar, por lo que no hay data leaking.",
+    "El modelo se entrena sin data leaking.",
+    "No observo data leaking.",
+    "No veo que haya data leaking.",
+    "Pienso que no existe data leaking en mi implementación.",
+    "No estamos cometiendo data leaking.",
+    "No considero que haya fuga de datos.",
+    "No, there is no data leaking because the test set is only used at the end.",
+    "There is no data leakage.",
+    "There isn't any data leak, I used validation_split.",
+    "There is not data leaking since the validation data come from the training set.",
+    "No data leaking: the validation set is taken from the training images.",
+    "I don't think there is data leakage.",
+    "I do not think there is any data leaking here.",
+    "Is there data leaking? No, the test set is only used for evaluation.",
+    "We do not have data leakage.",
+    "Data leakage: none.",
+    "I think there is no leak, since test data are only seen by evaluate.",
+    "Para evitar el data leaking he usado validation_split en vez del test.",
+    "He evitado el data leaking separando la validación del train.",
+    "En el tutorial original sí lo hay, ya que pasa el test como validation_data.\n"
+    "En lo que yo he implementado no hay data leaking: la validación se saca del conjunto de entrenamiento.",
+    "En el tutorial hay data leaking, pero en mi implementación no hay data leaking.",
+    "No se ha producido data leaking.",
+    "No hay leaking: el test no interviene.",
+    "Respecto al data leaking, no lo hay, pues se usa validation_split.",
+    "Con validation_split no hay data leaking.",
+    "Data leaking: no hay, ya que la validación sale del train.",
+    "Data leaking\n\nNo, ya que el conjunto de test no se usa para validar.",
+    "Por lo tanto no hay data leaking.",
+    "No, ya que usamos validation_split, así que no hay data leaking.",
+    "En principio no hay data leaking.",
+    "Creo que no existe ninguna fuga de datos.",
+    "There's no leakage here because validation comes from train.",
+    "No leakage. The test set stays untouched.",
+    "My code has no data leakage.",
+    "We avoid data leaking by splitting the training set.",
+    "No hay fuga de información entre train y test.",
+    "Train y test están separados, no hay data leaking.",
+    "Considero que no hay data leaking ya que en ningún momento se usa el test para entrenar.",
+    "No existe ningún data leaking.",
+    "Nada de data leaking: uso validation_split.",
+    "Con esto nos aseguramos de que no hay data leaking.",
+    "**1.b.** ¿Hay data leaking en lo implementado? ¿Por qué?\n\nNo, el test no se usa hasta el final.",
+    "**1.b.** ¿Hay data leaking en lo que has implementado? ¿Por qué?\n\nNo hay, porque el test no se usa.",
+    "### Data leaking\n\nNo, ya que la validación sale de train.",
+]
+
+UNCLEAR = [
+    "No sé si hay data leaking.",
+    "No estoy seguro de si hay data leaking.",
+    "Puede que haya data leaking.",
+    "Podría haber data leaking si el test se usara para elegir las épocas.",
+    "Depende de cómo se mire, el data leaking es discutible.",
+    "El data leaking ocurre cuando el modelo ve datos de test durante el entrenamiento.",
+    "Data leaking es usar información que no se tendría en producción.",
+    "Data leaking happens when information from the test set reaches the training.",
+    "Para evitar el data leaking habría que usar validation_split.",
+    "Debería haber separado un conjunto de validación para evitar el data leaking.",
+    "Si usáramos el test para validar habría data leaking.",
+    "Habría data leaking si el test entrara en el fit.",
+    "If we used the test set for validation there would be data leaking.",
+    "There would be data leaking if the test set were used.",
+    "En el tutorial hay data leaking porque valida con el test.",
+    "No es cierto que no haya data leaking.",
+    "No podemos decir que no haya data leaking.",
+    "Hay data leaking en el tutorial. No hay data leaking en el ejercicio 3. Sí hay data leaking en el 1.",
+    "Sí hay data leaking con test. No hay data leaking con train.",
+    "Explica si hay data leaking.",
+    "La última pregunta trata del data leaking.",
+    "Maybe there is some data leakage.",
+    "I am not sure whether there is data leakage.",
+    "There might be data leaking.",
+    "¿Hay data leaking? No he separado los datos de validación, así que el test se usa dos veces.",
+    "¿Hay data leaking? Depende.",
+    "¿Hay data leaking? Si validamos con el test lo habría.",
+    "Quizá haya algo de data leaking.",
+    "No solo hay data leaking en el test.",
+    "No hay overfitting. El data leaking lo comento abajo.",
+    "Sí hay overfitting, y el data leaking lo comento abajo.",
+    "Sí, porque el conjunto de test se usa como validación.",
+    "No, el test solo se usa al final.",
+    "El conjunto de test se usa para validar, así que el resultado es optimista.",
+    "The validation data are never used for training, test images are only seen at the end.",
+    "He quitado el data leaking del tutorial.",
+    "Not having a validation set leads to data leaking.",
+    "Algunos dirán que no hay data leaking, pero yo creo que es discutible.",
+    "Si hay data leaking, la accuracy de test es optimista.",
+    "¿Por qué no hay data leaking?",
+    "El data leaking no es un problema si validamos bien.",
+    "No tengo claro si hay data leaking.",
+    "No entiendo lo que es el data leaking.",
+    "El profesor dijo que hay data leaking.",
+    "No se menciona el data leaking en el tutorial.",
+    "Si se usa test como validación hay data leaking.",
+    "Hay que tener cuidado con el data leaking.",
+    "Es importante que no haya data leaking.",
+    "Para que no haya data leaking separamos train y test.",
+    "Un error común es el data leaking.",
+    "El data leaking hay que evitarlo.",
+    "There is a risk of data leaking.",
+    "Hay riesgo de data leaking.",
+    "No hay riesgo de data leaking.",
+    "El tutorial comete data leaking.",
+    "Comprobamos si hay data leaking.",
+    "La pregunta es si hay o no data leaking.",
+    "No hay que confundir data leaking con overfitting.",
+    "It is important to have no data leaking.",
+    "No creo que el tutorial tenga data leaking.",
+    "We must check that there is no data leakage.",
+    "To be sure there is no data leaking we should use a validation split.",
+    "Nos han pedido decir si existe data leaking.",
+    "Esto no significa que haya data leaking.",
+    "Eso no quita que haya data leaking.",
+    "No por ello hay data leaking.",
+    "Se podría pensar que hay data leaking.",
+    "Podemos pensar que hay data leaking, pero no es así.",
+    "Parece que hay data leaking, pero no.",
+    "Hay data leaking? No sé.",
+    "Niego que haya data leaking.",
+    "Es falso que haya data leaking.",
+    "Sería falso decir que hay data leaking.",
+    "It is false that there is data leakage.",
+    "Dudo que haya data leaking.",
+    "I doubt there is data leaking.",
+    "Hay poco data leaking.",
+    "Hay quien dice que esto es data leaking.",
+    "Nadie diría que hay data leaking.",
+    "Tampoco es que haya mucho data leaking.",
+    "Apenas hay data leaking.",
+    "Hay menos data leaking.",
+    "Hardly any data leaking.",
+    "No habría data leaking porque el test solo se usa al final.",
+    "Por tanto, no se puede hablar de data leaking.",
+    "El data leaking no existe en este caso.",
+    "**1.b.** ¿Hay data leaking en lo que has implementado? ¿Por qué?\n\nNo la he medido.",
+    "**1.b.** ¿Hay data leaking en lo que has implementado? ¿Por qué?\n\nSí, la red aprende bien.",
+]
+
+SILENT = [
+    "",
+    "La red tiene tres convoluciones y llega a un 89 %.",
+    "He usado LeakyReLU como activación.",
+    "Los filtros de la primera capa detectan bordes.",
+    "¿Hay data leaking?",
+    "**¿Hay data leaking?**\n\nLa accuracy es del 89 % tras tres épocas.",
+    "I get about 88% accuracy after three epochs.",
+    "**1.b.** ¿Hay data leaking en lo que has implementado? ¿Por qué?",
+    "No hay overfitting porque las curvas van juntas.",
+    "Sí, la red aprende.",
+]
+
+
+@pytest.mark.parametrize("text", YES)
+def test_a_plain_yes_is_read(text: str) -> None:
+    """Each of these says that there is a leak."""
+    assert leak_stance(text) is Stance.YES
+
+
+@pytest.mark.parametrize("text", NO)
+def test_a_plain_no_is_read(text: str) -> None:
+    """Each of these says that there is none."""
+    assert leak_stance(text) is Stance.NO
+
+
+@pytest.mark.parametrize("text", UNCLEAR)
+def test_what_takes_no_plain_side_is_left_to_a_person(text: str) -> None:
+    """Hedges, definitions, other people's code and both sides at once are for a person to read."""
+    assert leak_stance(text) is Stance.UNCLEAR
+
+
+@pytest.mark.parametrize("text", SILENT)
+def test_a_text_that_does_not_answer_is_silent(text: str) -> None:
+    """Neither a bare question nor talk of something else answers."""
+    assert leak_stance(text) is Stance.SILENT
+
+
+@pytest.mark.parametrize("text", YES + NO)
+def test_upper_case_and_missing_accents_do_not_turn_a_side(text: str) -> None:
+    """Students drop accents and shout: the side may become unreadable, never the other one."""
+    side = leak_stance(text)
+    bare = text.translate(str.maketrans("áéíóúÁÉÍÓÚ", "aeiouAEIOU"))
+    assert leak_stance(text.upper()) is side
+    assert leak_stance(bare) in {side, Stance.UNCLEAR}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no hay un " * 40_000 + "data leaking",
+        "para evitar " * 40_000,
+        "\t\n" * 200_000 + "a",
+        "se filtra " * 40_000,
+    ],
+    ids=["assertions", "avoidance", "blank", "verbs"],
+)
+def test_a_text_written_to_stall_the_reader_is_read_in_seconds(text: str) -> None:
+    """What a student writes must not hang the grading of the class."""
+    begun = time.monotonic()
+    leak_stance(text)
+    assert time.monotonic() - begun < 10

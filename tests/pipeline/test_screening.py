@@ -1,0 +1,71 @@
+"""Which cells are not run, and that ordinary homework is."""
+
+from __future__ import annotations
+
+import pytest
+
+from grader.model.submission import CellKind, Document, SourceCell
+from grader.screening import screen
+
+
+def blanked(source: str) -> str:
+    """What the one cell uses, "" when it is run."""
+    found = screen(Document("n.ipynb", (SourceCell(0, CellKind.CODE, source),)))
+    if found.blanked:
+        assert found.document.cells[0].source == ""
+        return found.blanked[0][1]
+    assert found.document.cells[0].source == source
+    return ""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import gc\nfor o in gc.get_objects(): print(type(o))",
+        "keras.Model.fit.__closure__[0].cell_contents",
+        "import sys; sys.settrace(lambda *a: None)",
+        "sys._getframe(1).f_locals",
+        "import ctypes",
+        "from ctypes import pythonapi",
+        "os.write(7, b'x')",
+        "exec(base64.b64decode(s))",
+        "exec('import gc; gc.get_objects()')",
+        "__import__(name)",
+        "getattr(sys, 'set' + 'trace')(f)",
+        "getattr(f, '__closure__')",
+        "open('/proc/self/fd/5', 'wb')",
+        "import sys\nsys.modules['_probe.channel']",
+        "get_ipython().kernel.session.send(s, 'stream')",
+    ],
+)
+def test_a_cell_that_reaches_into_the_interpreter_is_not_run(source: str) -> None:
+    assert blanked(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "model.compile('adam', loss='mse')",
+        "model.evaluate(x_test, y_test)",
+        "for name in ['Adam', 'SGD']:\n    opt = getattr(keras.optimizers, name)()",
+        "import gc\ngc.collect()",
+        "modelo = eval(f'modelo_{i}')",
+        "import os\nos.environ['X'] = '1'\nos.makedirs('salida', exist_ok=True)",
+        "with open('notas.txt', 'w') as f:\n    f.write('hola')",
+        "%matplotlib inline\nplt.plot(h.history['loss'])",
+        "!pip install seaborn",
+        "print(globals().keys())",
+        "import inspect\nprint(inspect.getsource(keras.Sequential))",
+        "a b c (",
+    ],
+)
+def test_ordinary_homework_is_run(source: str) -> None:
+    assert blanked(source) == ""
+
+
+def test_other_cells_and_places_stay() -> None:
+    """Indices do not shift: evidence must name the student's own cells."""
+    cells = tuple(SourceCell(i, CellKind.CODE, s) for i, s in enumerate(["a = 1", "import ctypes", "b = 2"]))
+    found = screen(Document("n.ipynb", cells))
+    assert [c.source for c in found.document.cells] == ["a = 1", "", "b = 2"]
+    assert found.blanked == ((1, "ctypes"),)

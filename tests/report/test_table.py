@@ -1,0 +1,56 @@
+"""grades.csv, column by column."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+
+from grader.report.table import COLUMNS, LAST, grades_csv
+
+from . import factory
+
+
+def rows(*outcomes: factory.Outcome) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(grades_csv(outcomes, "en").decode("utf-8-sig"))))
+
+
+def test_columns() -> None:
+    """Who, the totals, each exercise with its checks, and how it was graded."""
+    checks = [part for e in factory.ASSIGNMENT.exercises for part in (e.id, *(c.id for c in e.checks))]
+    assert list(rows(factory.passing())[0]) == [*COLUMNS, *checks, *LAST]
+
+
+def test_it_begins_with_a_byte_order_mark() -> None:
+    """Excel needs it to read accents."""
+    assert grades_csv([factory.passing()], "es").startswith(b"\xef\xbb\xbfkey,name")
+
+
+def test_points_are_plain_numbers() -> None:
+    """Decimal points in any language, and ours is never quoted as a formula."""
+    (row,) = rows(factory.middling())
+    assert (row["earned"], row["pending"], row["gradable"], row["maximum"]) == ("3.42", "1", "7", "7.5")
+    assert (row["1"], row["1.structure"], row["2.written"]) == ("0.92", "0.67", "0")
+    assert (row["level"], row["data"], row["state"]) == ("quick", "stand-in", "graded")
+
+
+def test_no_grade_is_an_empty_cell() -> None:
+    """Not a zero: an LMS would import it as one."""
+    for row in rows(factory.absent(), factory.failed_by_us()):
+        assert {row["earned"], row["pending"], row["gradable"], row["1"], row["1.structure"]} == {""}
+
+
+def test_several_assignments_share_the_file() -> None:
+    """Columns carry the assignment's id, and each line fills its own."""
+    other = replace(factory.ASSIGNMENT, id="fashion-dense")
+    found = rows(factory.passing(), replace(factory.passing(), assignment=other))
+    assert (found[0]["fashion-convnet/1"], found[0]["fashion-dense/1"]) == ("2.5", "")
+    assert (found[1]["fashion-convnet/1"], found[1]["fashion-dense/1"]) == ("", "2.5")
+
+
+def test_an_unrecognised_hand_in_stands_beside_the_others() -> None:
+    """Without an assignment, with its state and its problem."""
+    lost = replace(factory.unreadable(), assignment=None, grade=None)
+    found = rows(factory.passing(), lost)
+    assert (found[1]["assignment"], found[1]["state"], found[1]["earned"]) == ("", "unreadable", "")
+    assert found[1]["notes"]
