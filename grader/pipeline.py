@@ -62,6 +62,8 @@ class Settings:
     """Id of the assignment, when it is not to be recognised."""
     fresh: bool = False
     """Collect evidence anew even when there is some."""
+    retry_stopped: bool = False
+    """Collect anew what a limit of clock, memory or output cut short: the limits are others now."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,9 @@ class Grader:
             return self._without_work(run, submission, loaded)
         basis = self.basis(submission, loaded)
         key = submission.student.key
-        if not self.settings.fresh and self.book.is_done(key, loaded.assignment.id, basis):
-            stored = self.book.load(key, loaded.assignment.id)
-            return self.outcome(stored, loaded, self.store.get(basis.evidence))
-        evidence = None if self.settings.fresh else self.store.get(basis.evidence)
+        evidence = self._kept(basis)
+        if evidence is not None and self.book.is_done(key, loaded.assignment.id, basis):
+            return self.outcome(self.book.load(key, loaded.assignment.id), loaded, evidence)
         problems = submission.problems
         if evidence is None:
             evidence, detail = self._collect(submission, loaded, basis)
@@ -185,6 +186,11 @@ class Grader:
             versions=versions(),
         )
         return Basis(submission.digest, inputs.key, loaded.digest, self.settings.level)
+
+    def _kept(self, basis: Basis) -> Evidence | None:
+        """Evidence of an earlier run that still serves."""
+        kept = None if self.settings.fresh else self.store.get(basis.evidence)
+        return None if kept and kept.cut_short and self.settings.retry_stopped else kept
 
     def _collect(
         self, submission: Submission, loaded: Loaded, basis: Basis

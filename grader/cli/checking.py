@@ -21,10 +21,12 @@ from grader.cli.options import (
     DownloadOption,
     LanguageOption,
     LevelOption,
+    MemoryOption,
     SeedOption,
+    TimeoutOption,
     TrustOption,
 )
-from grader.cli.status import Exit, status_of
+from grader.cli.status import status_of
 from grader.cli.workshop import Workshop, cores
 from grader.course import Course, Loaded, find_course
 from grader.course.recognise import recognise
@@ -36,7 +38,7 @@ from grader.model.errors import CourseError, UsageError
 from grader.model.evidence import Ended
 from grader.model.outcome import Outcome, State
 from grader.model.submission import Problem, Severity, Submission
-from grader.pipeline import Grader, Settings, retrained
+from grader.pipeline import Grader, retrained
 from grader.report.terminal import student_view
 from grader.scoring.score import grade, nothing
 
@@ -49,6 +51,7 @@ def check(
     language: LanguageOption = None,
     data: DataOption = None,
     seed: SeedOption = 1,
+    timeout: TimeoutOption = None,
 ) -> int:
     """Check your own work: what is right, what is missing, and a hint."""
     from grader.cli.grading import spoken
@@ -60,7 +63,7 @@ def check(
         (submission, *_) = collect(notebook, scratch=Path(scratch)) or [None]
     if submission is None:
         raise UsageError("cli.nothing_found", path=str(notebook))
-    shop = Workshop(found, Path("."), level, seed, 1, data, download=True, unprotected=True)
+    shop = Workshop(found, Path("."), level, seed, 1, data, download=True, unprotected=True, timeout=timeout)
     with shop:
         outcome = self_check(shop, submission, assignment)
     stdout.print(student_view(outcome, spoken(language, found), "self-check"))
@@ -130,6 +133,8 @@ def ci(
     platform: Annotated[
         Platform | None, typer.Option("--platform", help="Default: found from the environment.")
     ] = None,
+    timeout: TimeoutOption = None,
+    memory: MemoryOption = None,
     trust: TrustOption = False,
 ) -> int:
     """Grade in a pipeline: exit 0 means graded, 3 that we failed; a failure of ours yields no score."""
@@ -138,19 +143,16 @@ def ci(
     where = platform or detect(os.environ)
     found = find_course(course)
     folder = out or Path("grades")
-    shop = Workshop(found, folder, level, seed, cores(), data, download, trust)
+    shop = Workshop(found, folder, level, seed, cores(), data, download, trust, timeout, memory)
     outcomes: list[Outcome] = []
     with shop, shop.book() as book, book.run("ci") as held:
-        grader = Grader(found, book, shop.store, shop.served, shop.bench, _settings(shop, assignment))
+        grader = Grader(
+            found, book, shop.store, shop.served, shop.bench, replace(shop.settings, assignment=assignment)
+        )
         for path in notebooks or where.submission_folders():
             handed_in = collect(path, scratch=folder / "scratch")
             outcomes += grader.grade(held, handed_in)
     if not outcomes:
         raise UsageError("cli.nothing_found", path=", ".join(map(str, notebooks or [])))
     write_results(outcomes, where, folder, spoken(language, found), pending, os.environ)
-    # A hand-in that cannot be read is graded: it is the student's. Only our own failures are not.
-    return Exit.UNGRADED if any(o.state is State.FAILED for o in outcomes) else Exit.GRADED
-
-
-def _settings(shop: Workshop, assignment: str | None) -> Settings:
-    return Settings(shop.level, shop.seed, shop.workers, assignment)
+    return status_of(outcomes)

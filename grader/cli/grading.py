@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
@@ -17,8 +18,10 @@ from grader.cli.options import (
     DownloadOption,
     LanguageOption,
     LevelOption,
+    MemoryOption,
     OutOption,
     SeedOption,
+    TimeoutOption,
     TrustOption,
     WorkersOption,
 )
@@ -34,7 +37,7 @@ from grader.model.errors import UsageError
 from grader.model.outcome import Outcome
 from grader.model.submission import Document
 from grader.model.text import LANGUAGES, Language
-from grader.pipeline import Grader, Settings
+from grader.pipeline import Grader
 from grader.report.explain import explain as explained
 from grader.report.terminal import class_table
 from grader.report.write import write_reports
@@ -55,6 +58,8 @@ def run(
     download: DownloadOption = False,
     workers: WorkersOption = 0,
     seed: SeedOption = 1,
+    timeout: TimeoutOption = None,
+    memory: MemoryOption = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again even what was graded already.")] = False,
     trust: TrustOption = False,
 ) -> int:
@@ -62,7 +67,7 @@ def run(
     if not submissions.exists():
         raise UsageError("cli.no_such_path", path=str(submissions))
     found = find_course(course)
-    shop = Workshop(found, out, level, seed, workers or cores(), data, download, trust)
+    shop = Workshop(found, out, level, seed, workers or cores(), data, download, trust, timeout, memory)
     return grade_into(shop, submissions, assignment, spoken(language, found), fresh=fresh)
 
 
@@ -70,12 +75,12 @@ def grade_into(
     shop: Workshop, submissions: Path, assignment: str | None, language: Language, *, fresh: bool = False
 ) -> int:
     """Grade a path into the workshop's gradebook, write every report and print the class's table."""
-    settings = Settings(shop.level, shop.seed, shop.workers, assignment, fresh)
+    settings = replace(shop.settings, assignment=assignment, fresh=fresh)
     handed_in = collect(
         submissions,
         roster=shop.course.roster,
         scratch=shop.out / "scratch",
-        score=_fit(shop.course, assignment),
+        score=fit_for(shop.course, assignment),
     )
     if not handed_in:
         raise UsageError("cli.nothing_found", path=str(submissions))
@@ -97,7 +102,7 @@ def report(shop: Workshop, outcomes: list[Outcome], language: Language) -> None:
     stdout.print(str(page), soft_wrap=True)
 
 
-def _fit(course: Course, assignment: str | None) -> Callable[[Document], float]:
+def fit_for(course: Course, assignment: str | None) -> Callable[[Document], float]:
     """How well a document fits what is graded: chooses one of several notebooks."""
     known = [course.load(assignment)] if assignment else list(course)
 

@@ -36,6 +36,15 @@ SeedOption = Annotated[int, typer.Option("--seed", min=1, help="Seed of everythi
 LanguageOption = Annotated[
     str | None, typer.Option("--language", "-l", help="es or en. Default: the course's.")
 ]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout", min=1, help="Seconds a submission may take, half of it one cell. Default: by level."
+    ),
+]
+MemoryOption = Annotated[
+    float | None, typer.Option("--memory", min=0.5, help="GiB of memory a submission may hold. Default: 4.")
+]
 TrustOption = Annotated[
     bool,
     typer.Option(

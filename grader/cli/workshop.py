@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +18,7 @@ from grader.evidence.store import EvidenceStore
 from grader.execution.port import Executor, Limits
 from grader.gradebook.book import Gradebook
 from grader.model.budget import BUDGETS, Level
+from grader.pipeline import Settings
 from grader.verification.rebuild import Rebuilder
 
 CACHE = "evidence"
@@ -48,6 +49,10 @@ class Workshop:
     data: Path | None = None
     download: bool = False
     unprotected: bool = False
+    timeout: float | None = None
+    """Seconds a submission may take; None: what the level allows."""
+    memory: float | None = None
+    """GiB a submission may hold; None: the usual limit."""
     _served: dict[str, Served] = field(default_factory=dict)
     _benches: dict[str, Bench] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -75,6 +80,12 @@ class Workshop:
             return self._served[name]
 
     @property
+    def settings(self) -> Settings:
+        """How a class is graded here. Typed limits are there to let through what the usual ones stopped."""
+        typed = self.timeout is not None or self.memory is not None
+        return Settings(self.level, self.seed, self.workers, retry_stopped=typed)
+
+    @property
     def threads(self) -> int:
         """Framework threads of each run: the cores shared among the workers."""
         return max(1, cores() // self.workers)
@@ -97,12 +108,14 @@ class Workshop:
     def _make(self, name: str) -> Bench:
         served, executor = self.served(name), self.executor()
         limits = Limits(threads=self.threads)
+        if self.memory is not None:
+            limits = replace(limits, memory_bytes=int(self.memory * 2**30))
         launch = _launcher(served, limits, boxed=executor.tier != "unprotected")
         return Bench(
             served,
             executor,
             Rebuilder(launch, timeout=_PATIENCE[self.level]),
-            BUDGETS[self.level],
+            BUDGETS[self.level].within(self.timeout),
             self.seed,
             limits,
         )

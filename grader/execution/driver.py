@@ -25,7 +25,7 @@ from grader.execution.outputs import outcome
 from grader.execution.port import CellRun, Job
 from grader.execution.watchdog import Stop, Watchdog
 from grader.model.errors import ExecutionError
-from grader.model.evidence import Ended
+from grader.model.evidence import CELL_TIMED_OUT, Ended
 from grader.model.submission import CellKind, SourceCell
 from grader.model.text import Message
 
@@ -42,7 +42,7 @@ _RETURN_SECONDS = 15
 MESSAGES = 50_000
 """Messages of one run; a notebook with several long trainings sends some thousands."""
 
-STOPPED, TIMED_OUT, DIED = "Stopped", "CellTimeout", "KernelDied"
+STOPPED, TIMED_OUT, DIED = "Stopped", CELL_TIMED_OUT, "KernelDied"
 """`CellRun.error` of a cell cut by a limit of the run, by its own limit, or by its kernel's end."""
 
 

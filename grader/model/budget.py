@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -39,9 +39,15 @@ class Budget:
     cell_seconds: float
     """Wall clock of one cell, seconds."""
 
+    def within(self, seconds: float | None) -> Budget:
+        """The same with another wall clock, half of it for one cell; None changes nothing."""
+        if seconds is None:
+            return self
+        return replace(self, wall_seconds=seconds, cell_seconds=seconds / 2)
+
 
 BUDGETS: dict[Level, Budget] = {
-    Level.STRUCTURE: Budget(Level.STRUCTURE, 8, 1e9, 8, 64, 2e10, 1e12, wall_seconds=300, cell_seconds=120),
+    Level.STRUCTURE: Budget(Level.STRUCTURE, 8, 1e9, 8, 64, 2e10, 1e12, wall_seconds=300, cell_seconds=150),
     Level.QUICK: Budget(
         Level.QUICK, 12_000, 1.2e10, 256, 2_000, 2e11, 4e12, wall_seconds=600, cell_seconds=300
     ),

@@ -27,6 +27,10 @@ class Provenance(StrEnum):
     """Printed by the notebook or written by the student."""
 
 
+CELL_TIMED_OUT = "CellTimeout"
+"""The error of a cell that its own limit of the clock interrupted."""
+
+
 class Ended(StrEnum):
     """How a run ended. Whatever was collected before it is kept."""
 
@@ -279,3 +283,9 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True):
     versions: dict[str, str] = {}
     seconds: float = 0.0
     schema: int = SCHEMA
+
+    @property
+    def cut_short(self) -> bool:
+        """A limit of clock, memory or output ended the run or one of its cells."""
+        stopped = self.ended in {Ended.WALL_CLOCK, Ended.MEMORY, Ended.OUTPUT}
+        return stopped or any(cell.error == CELL_TIMED_OUT for cell in self.cells)
