@@ -29,10 +29,10 @@ TEXT_LIMIT = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """Evidence, and which limit ended the run, if one did."""
+    """Evidence, and what people should know of the run: cells not run, the limit that ended it."""
 
     evidence: Evidence
-    detail: Message | None = None
+    notes: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,15 @@ class Bench:
         return ServedData(self.served.name, self.served.fingerprint, self.served.source)
 
     def collect(
-        self, assignment: str, document: Document, on_cell: Callable[[int, int], None] | None = None
+        self,
+        assignment: str,
+        document: Document,
+        on_cell: Callable[[int, int], None] | None = None,
+        on_ran: Callable[[], None] | None = None,
     ) -> Collected:
         """Run a document under the budget and return what is known of it then.
+
+        `on_cell` is told of each cell that begins, `on_ran` that verification follows.
 
         Raises:
             ExecutionError: the sandbox itself could not be started.
@@ -75,13 +81,17 @@ class Bench:
             on_cell,
         )
         raw = self.executor.run(job)
+        if on_ran is not None:
+            on_ran()
         frames = read_frames(raw.frames)
         base = self._base(assignment, document, raw)
         said = [f"cell {index} was not run: it uses {means}" for index, means in screened.blanked]
         base = msgspec.structs.replace(base, tampering=(*said, *frames.refused))
         began = tuple(run.index for run in raw.cells)
         evidence, snapshots = assemble(base, frames.frames, self.rows, began)
-        return Collected(self.rebuilder.verify(evidence, snapshots), raw.detail)
+        notes = [Message("pipeline.blanked", {"cell": i + 1, "means": m}) for i, m in screened.blanked]
+        notes += [raw.detail] if raw.detail else []
+        return Collected(self.rebuilder.verify(evidence, snapshots), tuple(notes))
 
     def _base(self, assignment: str, document: Document, raw: RawRun | None) -> Evidence:
         runs = {run.index: run for run in raw.cells} if raw else {}

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 import msgspec
 
 from grader.checks.accuracy import RETRAININGS
-from grader.collect import Bench
+from grader.collect import Bench, Collected
 from grader.course import Course, Loaded
 from grader.course.recognise import recognise
 from grader.data import Served
@@ -47,7 +47,7 @@ class Step:
 
     student: str
     stage: str
-    """running or done."""
+    """running, verifying, judging or done."""
     at: int = 0
     total: int = 0
     outcome: Outcome | None = None
@@ -124,12 +124,14 @@ class Grader:
             return self.outcome(self.book.load(key, loaded.assignment.id), loaded, evidence)
         problems = submission.problems
         if evidence is None:
-            evidence, detail = self._collect(submission, loaded, basis)
-            problems += (Problem(Severity.WARNING, detail),) if detail else ()
+            collected = self._collect(submission, loaded, basis)
+            evidence = collected.evidence
+            problems += tuple(Problem(Severity.WARNING, note) for note in collected.notes)
         if evidence.ended is Ended.FAILED:
             return Outcome(
                 submission, loaded.assignment, State.FAILED, self.settings.level, problems=problems
             )
+        self.notify(Step(submission.student.key, "judging"))
         results, evidence = self._judge(loaded, evidence, basis)
         outcome = self._score(run, submission, loaded, basis, results, evidence, problems)
         run.finish(outcome, basis)
@@ -192,9 +194,7 @@ class Grader:
         kept = None if self.settings.fresh else self.store.get(basis.evidence)
         return None if kept and kept.cut_short and self.settings.retry_stopped else kept
 
-    def _collect(
-        self, submission: Submission, loaded: Loaded, basis: Basis
-    ) -> tuple[Evidence, Message | None]:
+    def _collect(self, submission: Submission, loaded: Loaded, basis: Basis) -> Collected:
         assert submission.document is not None
         student = submission.student.key
 
@@ -203,11 +203,15 @@ class Grader:
 
         bench = self.bench(loaded.assignment.data)
         self.notify(Step(student, "running"))
-        collected = bench.collect(loaded.assignment.id, submission.document, on_cell)
-        evidence = collected.evidence
-        if evidence.ended is not Ended.FAILED:
-            evidence = self.store.put(basis.evidence, evidence)
-        return evidence, collected.detail
+        collected = bench.collect(
+            loaded.assignment.id,
+            submission.document,
+            on_cell,
+            lambda: self.notify(Step(student, "verifying")),
+        )
+        if collected.evidence.ended is Ended.FAILED:
+            return collected
+        return replace(collected, evidence=self.store.put(basis.evidence, collected.evidence))
 
     def _judge(
         self, loaded: Loaded, evidence: Evidence, basis: Basis

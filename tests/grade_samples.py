@@ -29,7 +29,7 @@ def main(out: Path, slugs: list[str]) -> int:
     shutil.rmtree(folder, ignore_errors=True)
     wanted = [s for s in wanted if _handed_in(s, folder)]
     shop = Workshop(
-        find_course(Path(__file__).parent), out / "grades", Level.QUICK, 1, cores(), timeout=SECONDS
+        find_course(Path(__file__).parents[1]), out / "grades", Level.QUICK, 1, cores(), timeout=SECONDS
     )
     started = time.monotonic()
     with shop:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import locale
 import logging
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +14,10 @@ from typer.core import TyperGroup
 
 from grader import __version__
 from grader.cli import authoring, checking, grading, upkeep
-from grader.cli.console import stderr
+from grader.cli.console import language, stderr
 from grader.cli.status import Exit
 from grader.messages import render
 from grader.model.errors import CourseError, GraderError, IntakeError, UsageError
-from grader.model.text import Language
 
 
 class PathOrCommand(TyperGroup):
@@ -84,12 +81,6 @@ def common(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True),
 ) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(name)s: %(message)s")
-
-
-def language() -> Language:
-    """The language of our own errors: GRADER_LANGUAGE, else the system's, Spanish when neither says."""
-    told = os.environ.get("GRADER_LANGUAGE") or os.environ.get("LANG") or (locale.getlocale()[0] or "")
-    return "en" if told.casefold().startswith(("en", "c.", "c", "posix")) else "es"
 
 
 def main(args: list[str] | None = None) -> None:

@@ -6,6 +6,7 @@ The self-check must run on Windows, macOS and Colab: nothing Unix-only is import
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Annotated
 import typer
 
 from grader.cli.console import stdout
+from grader.cli.grading import fit_for, spoken
 from grader.cli.options import (
     AssignmentOption,
     CourseOption,
@@ -30,14 +32,14 @@ from grader.cli.status import status_of
 from grader.cli.workshop import Workshop, cores
 from grader.course import Course, Loaded, find_course
 from grader.course.recognise import recognise
-from grader.intake import collect
+from grader.intake import collect, collect_one
 from grader.lms.ci import Pending, Platform, detect, write_results
 from grader.model.assignment import Assignment, Visibility
 from grader.model.budget import Level
 from grader.model.errors import CourseError, UsageError
 from grader.model.evidence import Ended
 from grader.model.outcome import Outcome, State
-from grader.model.submission import Problem, Severity, Submission
+from grader.model.submission import Problem, Severity, Student, Submission
 from grader.pipeline import Grader, retrained
 from grader.report.terminal import student_view
 from grader.scoring.score import grade, nothing
@@ -54,15 +56,11 @@ def check(
     timeout: TimeoutOption = None,
 ) -> int:
     """Check your own work: what is right, what is missing, and a hint."""
-    from grader.cli.grading import spoken
-
     if not notebook.is_file():
         raise UsageError("cli.no_such_path", path=str(notebook))
     found = find_course(course)
     with tempfile.TemporaryDirectory() as scratch:
-        (submission, *_) = collect(notebook, scratch=Path(scratch)) or [None]
-    if submission is None:
-        raise UsageError("cli.nothing_found", path=str(notebook))
+        (submission, *_) = collect(notebook, scratch=Path(scratch))
     shop = Workshop(found, Path("."), level, seed, 1, data, download=True, unprotected=True, timeout=timeout)
     with shop:
         outcome = self_check(shop, submission, assignment)
@@ -85,8 +83,7 @@ def self_check(shop: Workshop, submission: Submission, id: str | None) -> Outcom
         replace(loaded, assignment=visible), collected.evidence, lambda: bench.rebuilder
     )
     problems = submission.problems
-    if collected.detail:
-        problems = (*problems, Problem(Severity.WARNING, collected.detail))
+    problems += tuple(Problem(Severity.WARNING, note) for note in collected.notes)
     given = grade(visible, results) if state is State.GRADED else None
     return Outcome(
         submission, visible, state, shop.level, given, evidence, problems, seconds=evidence.seconds
@@ -138,21 +135,31 @@ def ci(
     trust: TrustOption = False,
 ) -> int:
     """Grade in a pipeline: exit 0 means graded, 3 that we failed; a failure of ours yields no score."""
-    from grader.cli.grading import spoken
-
     where = platform or detect(os.environ)
     found = find_course(course)
     folder = out or Path("grades")
     shop = Workshop(found, folder, level, seed, cores(), data, download, trust, timeout, memory)
-    outcomes: list[Outcome] = []
+    said = spoken(language, found)
+    fit = fit_for(found, assignment)
+    scratch = folder / "scratch"
+    handed_in = [s for path in notebooks or () for s in collect(path, scratch=scratch, score=fit)]
+    if not notebooks:
+        handed_in = [
+            collect_one(place, where.student() or _SOMEBODY, scratch=scratch, score=fit)
+            for place in where.submission_folders()
+        ]
+    if not handed_in:
+        raise UsageError("cli.no_notebooks")
     with shop, shop.book() as book, book.run("ci") as held:
-        grader = Grader(
-            found, book, shop.store, shop.served, shop.bench, replace(shop.settings, assignment=assignment)
-        )
-        for path in notebooks or where.submission_folders():
-            handed_in = collect(path, scratch=folder / "scratch")
-            outcomes += grader.grade(held, handed_in)
-    if not outcomes:
-        raise UsageError("cli.nothing_found", path=", ".join(map(str, notebooks or [])))
-    write_results(outcomes, where, folder, spoken(language, found), pending, os.environ)
+        settings = replace(shop.settings, assignment=assignment)
+        grader = Grader(found, book, shop.store, shop.served, shop.bench, settings)
+        outcomes = list(grader.grade(held, handed_in))
+    write_results(outcomes, where, folder, said, pending, os.environ)
+    with where.printing(sys.stdout):
+        for outcome in outcomes:
+            stdout.print(student_view(outcome, said, "self-check"))
     return status_of(outcomes)
+
+
+_SOMEBODY = Student("submission", "submission")
+"""Whose it is when the platform does not say."""

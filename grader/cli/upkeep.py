@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from grader.cli.console import stderr, stdout
+from grader.cli.console import language, stderr, stdout
 from grader.cli.grading import OUT, grade_into
 from grader.cli.options import CourseOption, DataOption, OutOption, TrustOption
 from grader.cli.status import Exit
@@ -18,10 +19,12 @@ from grader.cli.workshop import BOOK, CACHE, Workshop, cores
 from grader.course import Course, find_course
 from grader.demo import unpack
 from grader.evidence.store import EvidenceStore
+from grader.execution.port import Limits
 from grader.gradebook.book import Gradebook
 from grader.messages import render
 from grader.model.budget import Level
 from grader.model.errors import CourseError, GraderError, UsageError
+from grader.model.text import Message
 from grader.pipeline import versions
 
 REPORTS = ("reports", "staff", "json", "grades.csv", "index.html", "scratch")
@@ -50,7 +53,7 @@ def doctor(course: CourseOption = None, data: DataOption = None) -> int:
         for name in sorted({loaded.assignment.data for loaded in found} if found else {"fashion_mnist"}):
             table.add_row(name, escape(_data_line(shop, name)))
         try:
-            table.add_row("sandbox", shop.executor().tier)
+            table.add_row("sandbox", escape(shop.executor().isolation(Limits())))
         except GraderError as error:
             table.add_row("sandbox", escape(render(error.message, shop.course.language)))
             status = Exit.UNGRADED
@@ -84,13 +87,14 @@ def purge(
     book_path = out / BOOK
     if not book_path.is_file():
         raise UsageError("cli.no_gradebook", out=str(out))
+    said = language()
     if not yes:
-        typer.confirm(f"{out}: ?", abort=True)
+        typer.confirm(render(Message("cli.purge.sure", {"out": str(out.resolve())}), said), abort=True)
     written = [path for name in REPORTS if (path := out / name).exists()]
     with Gradebook.open(book_path) as book:
         purged = book.purge(EvidenceStore(out / CACHE), written)
     for suffix in ("", "-wal", "-shm"):
         Path(f"{book_path}{suffix}").unlink(missing_ok=True)
     shutil.rmtree(out / CACHE, ignore_errors=True)
-    stderr.print(f"✓ {purged}", markup=False)
+    stderr.print("✓ " + render(Message("cli.purge.done", asdict(purged)), said), markup=False)
     return Exit.GRADED

@@ -18,7 +18,7 @@ from grader.execution.environment import environment
 from grader.execution.evidence_pipe import EvidencePipe
 from grader.execution.kernel import Address, RunningKernel, ipc_ports, listening
 from grader.execution.layout import Mount
-from grader.execution.port import CellRun, Job, RawRun
+from grader.execution.port import CellRun, Job, Limits, RawRun
 from grader.execution.processes import ErrorTail, tree
 from grader.execution.watchdog import Stop, Watchdog
 from grader.model.evidence import Ended
@@ -57,10 +57,11 @@ class BoxedKernelExecutor:
                 watchdog.finish()
         finally:
             frames = pipe.collected()
-        return raw_run(stop, frames, cells, self._line(job), time.monotonic() - began)
+        return raw_run(stop, frames, cells, self.isolation(job.limits), time.monotonic() - began)
 
-    def _line(self, job: Job) -> str:
-        return self._proven.line(f"memory={job.limits.memory_bytes / 2**30:.3g} GiB by watchdog")
+    def isolation(self, limits: Limits) -> str:
+        """The tier, what it enforces, and how many canary attacks it held."""
+        return self._proven.line(f"memory={limits.memory_bytes / 2**30:.3g} GiB by watchdog")
 
     def _start(self, job: Job, pipe: EvidencePipe) -> RunningKernel:
         prefix = f"{SOCKETS}/{secrets.token_hex(4)}"

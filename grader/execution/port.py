@@ -83,6 +83,10 @@ class Executor(Protocol):
         """isolated, confined, container or unprotected."""
         ...
 
+    def isolation(self, limits: Limits) -> str:
+        """One line for people: the tier and what it enforces."""
+        ...
+
     def run(self, job: Job) -> RawRun:
         """Run one job to its end or to a limit.
 

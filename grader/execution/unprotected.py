@@ -30,7 +30,7 @@ from grader.execution.isolated import (
 )
 from grader.execution.kernel import Address, RunningKernel, free_tcp_ports, ipc_ports, listening
 from grader.execution.launcher import Launch, launch
-from grader.execution.port import Job, RawRun
+from grader.execution.port import Job, Limits, RawRun
 from grader.execution.processes import ErrorTail
 from grader.execution.watchdog import Watchdog
 
@@ -46,6 +46,13 @@ class UnprotectedExecutor:
     def __init__(self, *, probe: Path = PROBE, account: Account | None = None) -> None:
         self._probe = probe
         self._account = (account or Account()) if _is_root() else None
+
+    def isolation(self, limits: Limits) -> str:
+        """A warning: nothing is isolated."""
+        return (
+            f"isolation: UNPROTECTED ({platform.system()}): this code ran with your rights. "
+            "Fine for your own work; do not grade others this way."
+        )
 
     def run(self, job: Job) -> RawRun:
         began = time.monotonic()
@@ -65,7 +72,7 @@ class UnprotectedExecutor:
                     watchdog.finish()
             finally:
                 frames = evidence.collected()
-        return raw_run(stop, frames, cells, isolation_line(), time.monotonic() - began)
+        return raw_run(stop, frames, cells, self.isolation(job.limits), time.monotonic() - began)
 
     def _evidence(self, job: Job, folder: Path, over: list[Watchdog]) -> EvidenceChannel:
         if os.name == "nt":
@@ -105,13 +112,6 @@ class UnprotectedExecutor:
         if self._account is None or all(p.stat().st_mode & 0o001 for p in (place, *place.parents)):
             return data
         return Path(shutil.copytree(data, folder / "data"))
-
-
-def isolation_line() -> str:
-    return (
-        f"isolation: UNPROTECTED ({platform.system()}): this code ran with your rights. "
-        "Fine for your own work; do not grade others this way."
-    )
 
 
 def _is_root() -> bool:

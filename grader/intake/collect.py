@@ -15,7 +15,7 @@ from grader.intake.entry import Allowance, Tree
 from grader.intake.expand import Workspace, expanded
 from grader.intake.folder import single, walk
 from grader.intake.kinds import is_archive, stem
-from grader.intake.layout import HandIn, Layout, layout, lms_export
+from grader.intake.layout import HandIn, Label, Layout, Source, layout, lms_export
 from grader.intake.limits import MIB, IntakeLimits
 from grader.intake.names import Claimant, file_name, normalise_name, unique_keys
 from grader.intake.roster import Roster
@@ -63,6 +63,31 @@ def collect(
     if not submissions:
         raise IntakeError("intake.nothing_found", path=for_people(str(path), limit=200))
     return tuple(sorted(submissions, key=lambda s: (normalise_name(s.student.name), s.student.key)))
+
+
+def collect_one(
+    path: Path,
+    student: Student,
+    *,
+    scratch: Path,
+    score: Score | None = None,
+    limits: IntakeLimits | None = None,
+) -> Submission:
+    """All that lies in a file, folder or archive as the hand-in of one student, whatever its names say.
+
+    For a platform that hands over one submission at a time. Raises IntakeError as `collect` does.
+    """
+    limits = limits or IntakeLimits()
+    scratch.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="intake-", dir=scratch))
+        tree = _tree(path, limits, stack)
+        if not tree.entries and not tree.problems:
+            raise IntakeError("intake.nothing_found", path=for_people(str(path), limit=200))
+        label = Label(student.name, Source.PLAIN, student.lms_id)
+        refused = [problem for _, problem in tree.problems]
+        hand_in = HandIn(label, [for_people(path.name)], list(tree.entries), refused)
+        return _submission(_Work(student, [hand_in]), Workspace(Path(folder), limits), score)
 
 
 def _tree(path: Path, limits: IntakeLimits, stack: ExitStack) -> Tree:

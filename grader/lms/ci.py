@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
+from typing import TextIO
 
 from grader.lms import github, gradescope
 from grader.lms.gradescope import Pending
 from grader.lms.junit import junit
 from grader.messages import render as catalogue_render
 from grader.model.outcome import Outcome, State
+from grader.model.submission import Student
 from grader.model.text import Language
 from grader.report.json import to_json
 from grader.report.words import Render
@@ -34,6 +37,19 @@ class Platform(StrEnum):
     def submission_folders(self, root: Path = gradescope.ROOT) -> tuple[Path, ...]:
         """Where the platform puts what was handed in; empty where the caller must say it."""
         return (root / "submission",) if self is Platform.GRADESCOPE else ()
+
+    def student(self, root: Path = gradescope.ROOT) -> Student | None:
+        """Whose submission the platform has at hand; None where it does not say.
+
+        Raises:
+            LmsError: the platform's metadata are not what it documents.
+        """
+        found = gradescope.read_metadata(root) if self is Platform.GRADESCOPE else None
+        return found.student if found else None
+
+    def printing(self, stream: TextIO) -> AbstractContextManager[None]:
+        """Within it, what is printed is only text: a student's words are no command to the platform."""
+        return github.commands_off(stream) if self is Platform.GITHUB else nullcontext()
 
 
 def detect(environ: Mapping[str, str], root: Path = gradescope.ROOT) -> Platform:

@@ -188,6 +188,12 @@ def review_share(grade: Grade) -> float:
     return float(grade.pending / grade.maximum) if grade.maximum else 0.0
 
 
+def class_review_share(grades: Sequence[Grade]) -> float:
+    """The same over a class: all points that wait, of all there are."""
+    every = sum(grade.maximum for grade in grades)
+    return float(sum(grade.pending for grade in grades) / every) if every else 0.0
+
+
 def flags(outcome: Outcome, words: Words) -> tuple[Flag, ...]:
     """Tampering first, then how the run ended, failed cells and problems of the hand-in."""
     found: list[Flag] = []

@@ -16,7 +16,7 @@ from grader.model.result import ExerciseGrade, Grade, Status
 from grader.model.text import Language
 from grader.report import clean, runfacts
 from grader.report.audience import Audience, visible_grade
-from grader.report.classpage import flags, review_share
+from grader.report.classpage import class_review_share, flags
 from grader.report.failures import failures
 from grader.report.student import check_view, exercise_title, training_labels
 from grader.report.views import CheckView, Row
@@ -53,26 +53,30 @@ def class_table(
 ) -> Table:
     """One line per submission: points, how it ended, level, what to look at."""
     words = Words(language, render)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    heads = (
-        "class.student",
-        "total.earned",
-        "total.pending",
-        "class.gradable",
-        "class.state",
-        "class.review",
-    )
-    for i, head in enumerate((*heads, "fact.level", "class.flags")):
-        justify = "right" if i in (1, 2, 3, 5) else "left"
-        table.add_column(Text(words.say(f"report.{head}")), justify=justify, overflow="fold")  # type: ignore[arg-type]
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption=_caption(outcomes, words), caption_justify="left")
+    table.add_column(Text(words.say("report.class.student")), overflow="fold")
+    for head in ("total.earned", "class.gradable", "total.pending"):
+        table.add_column(Text(words.say(f"report.{head}")), justify="right")
+    table.add_column(Text(words.say("report.class.state")))
+    table.add_column(Text(words.say("report.class.flags")), overflow="fold", ratio=1)
     for outcome in outcomes:
         table.add_row(*_class_row(outcome, words))
     return table
 
 
+def _caption(outcomes: Sequence[Outcome], words: Words) -> Text:
+    """What holds for the class: the level, and how much of the points a person decides."""
+    levels = sorted({words.say(f"report.level_short.{o.level}") for o in outcomes})
+    share = class_review_share([o.grade for o in outcomes if o.grade])
+    return Text(
+        f"{words.say('report.fact.level')}: {', '.join(levels)} · "
+        f"{words.say('report.class.review_rate')}: {words.percent(share)}"
+    )
+
+
 def _class_row(outcome: Outcome, words: Words) -> list[Text]:
     grade = outcome.grade
-    points = [words.points(p) for p in (grade.earned, grade.pending, grade.gradable)] if grade else [DASH] * 3
+    points = [words.points(p) for p in (grade.earned, grade.gradable, grade.pending)] if grade else [DASH] * 3
     found = flags(outcome, words)[:3]
     notes = [Text(clean.line(f.text, _FLAG_CHARS), style=_TONE_STYLES[f.tone]) for f in found]
     return [
@@ -80,8 +84,6 @@ def _class_row(outcome: Outcome, words: Words) -> list[Text]:
         Text(points[0], style="bold"),
         *(Text(p) for p in points[1:]),
         Text(words.say(f"report.state.{outcome.state}"), style=_STATE_STYLES[outcome.state]),
-        Text(words.percent(review_share(grade)) if grade and grade.maximum else DASH),
-        Text(words.say(f"report.level_short.{outcome.level}")),
         Text("\n").join(notes),
     ]
 

@@ -26,7 +26,7 @@ class Mark(Protocol):
 def with_marks(grade: Grade, marks: Mapping[str, Mark]) -> Grade:
     """The grade in which every check that a person marked has that person's points.
 
-    A mark above a check's points is cut to them; marks of checks that are gone are left out.
+    A mark outside a check's points is cut to them; marks of checks that are gone are left out.
     """
     if not marks:
         return grade
@@ -41,7 +41,7 @@ def with_marks(grade: Grade, marks: Mapping[str, Mark]) -> Grade:
 def _marked(scored: Scored, mark: Mark | None) -> Scored:
     if mark is None:
         return scored
-    earned = min(mark.points, scored.points)
+    earned = max(Decimal(0), min(mark.points, scored.points))
     fraction = Fraction(earned) / Fraction(scored.points) if scored.points else Fraction(1)
     status = Status.PASSED if fraction == 1 else Status.PARTIAL if fraction else Status.FAILED
     message = Message("check.marked", {"by": mark.by, "comment": mark.comment or "—"})

@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from grader.intake import collect
+import pytest
+
+from grader.intake import collect, collect_one
 from grader.messages import render
+from grader.model.errors import IntakeError
 from grader.model.submission import Document, Problem, Student
 from grader.model.text import LANGUAGES
 
@@ -117,3 +120,24 @@ def test_intake_needs_no_unix_and_no_framework(tmp_path: Path) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120
     )
     assert (run.stdout.strip(), run.stderr) == ("x = 1", "")
+
+
+def test_a_platforms_folder_is_one_students(tmp_path: Path, scratch: Path) -> None:
+    """A notebook beside its own module, and names that would be a class's: one hand-in."""
+    files = {
+        "practica.ipynb": notebook("import ayuda"),
+        "ayuda.py": b"def f():\n    return 1\n",
+        "Bob_9_assignsubmission_file/notas.txt": b"-",
+    }
+    folder = write(tmp_path / "submission", files)
+    ana = Student("gradescope-7", "Ana", "7")
+    found = collect_one(folder, ana, scratch=scratch)
+    assert found.student == ana
+    assert found.document is not None
+    assert found.document.path == "practica.ipynb"
+
+
+def test_an_empty_folder_of_a_platform_is_said(tmp_path: Path, scratch: Path) -> None:
+    (tmp_path / "submission").mkdir()
+    with pytest.raises(IntakeError, match="nothing_found"):
+        collect_one(tmp_path / "submission", Student("x", "x"), scratch=scratch)

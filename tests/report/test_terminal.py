@@ -25,7 +25,7 @@ def printed(what: RenderableType, *, encoding: str = "utf-8") -> str:
 def test_class_table_has_a_line_for_everybody() -> None:
     """Points, state and flags; no points where there is no grade."""
     text = printed(class_table(factory.whole_class(), "en"))
-    assert "Ana Núñez Peña 6.5 1 7.5 graded" in text
+    assert "Ana Núñez Peña 6.5 7.5 1 graded" in text
     assert "Eva Sanz — — — not handed in" in text
     assert "signs of" in text
 
