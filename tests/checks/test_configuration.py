@@ -236,3 +236,11 @@ def test_an_experiment_on_another_network_is_none_of_this_exercise() -> None:
     """The network stays, the recipe changes."""
     ran = evidence(episodes=(episode(), episode(1, DENSE_NET, compilation=compiled(optimizer="SGD"))))
     assert TRY(ran, KNOWN).status is Status.FAILED
+
+
+def test_a_mended_loss_counts() -> None:
+    """The same network compiled wrongly first and rightly then: people mend and train again."""
+    wrong = episode(number=0, compilation=compiled("MeanSquaredError"))
+    right = episode(number=1, cell=4)
+    assert LOSS(evidence(episodes=(wrong, right)), KNOWN).status is Status.PASSED
+    assert LOSS(evidence(episodes=(wrong,)), KNOWN).status is Status.FAILED

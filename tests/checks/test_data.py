@@ -47,7 +47,7 @@ CIFAR = (DataLoad(0, "cifar10"),)
         ("one test image", seen(train=60_000, test=1), "data.test_in_training"),
         ("a stream of which the start was seen", seen(train=500, seen_whole=False), "data.passed"),
         ("a stream of unknown images", seen(unknown=500, seen_whole=False), "data.untold"),
-        ("resized images", seen(unknown=60_000), "data.untraced"),
+        ("resized images", seen(unknown=60_000), "data.untold"),
         ("a few resized images", seen(unknown=100), "data.untold"),
         ("some augmented beside the served", seen(train=50_000, unknown=10_000), "data.passed"),
     ],
