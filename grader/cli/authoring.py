@@ -10,10 +10,11 @@ import msgspec
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from grader.cli.console import stderr, stdout
+from grader.cli.grading import spoken
 from grader.cli.options import CourseOption, DataOption, DownloadOption, LanguageOption, WorkersOption
+from grader.cli.sheets import bands, practicals, rubric, soundness
 from grader.cli.status import Exit
 from grader.cli.workshop import Workshop, cores
 from grader.course import Course, Loaded, find_course
@@ -22,7 +23,6 @@ from grader.model.budget import Level
 
 if TYPE_CHECKING:
     from grader.calibration.calibrate import Runner
-    from grader.calibration.validate import Soundness
 
 # The calibration package brings SciPy: it is imported by the commands that use it.
 
@@ -36,45 +36,18 @@ CACHE = Path(".calibration")
 
 def assignments(course: CourseOption = None, language: LanguageOption = None) -> int:
     """List the practicals of a course."""
-    from grader.cli.grading import spoken
-
     found = find_course(course)
     said = spoken(language, found)
-    table = Table("id", "título / title", "ejercicios", "puntos", "bandas", pad_edge=False)
-    for loaded in found:
-        a = loaded.assignment
-        table.add_row(
-            a.id, a.title.in_(said), str(len(a.exercises)), f"{a.points}", str(len(loaded.expected.bands))
-        )
-    stdout.print(table)
+    stdout.print(practicals(found, said))
     return Exit.GRADED
 
 
 def show(id: IdArgument, course: CourseOption = None, language: LanguageOption = None) -> int:
     """Show a practical's rubric, who may see each check, and its bands."""
-    from grader.cli.grading import spoken
-
     found = find_course(course)
     said = spoken(language, found)
-    loaded = found.load(id)
-    stdout.print(f"[bold]{escape(loaded.assignment.title.in_(said))}[/] ({loaded.assignment.points})")
-    table = Table("check", "", "puntos", "visible", pad_edge=False)
-    for check in loaded.assignment.checks:
-        table.add_row(check.id, check.title.in_(said), f"{check.points}", str(check.visibility))
-    stdout.print(table)
-    stdout.print(_bands(loaded))
+    stdout.print(rubric(found.load(id), said))
     return Exit.GRADED
-
-
-def _bands(loaded: Loaded) -> Table:
-    table = Table("check", "variant", "level", "data", "n", "mean", "sd", "band", "rejects", pad_edge=False)
-    for b in loaded.expected.bands:
-        rejects = "—" if b.rejects is None else f"{b.rejects:.0%} of {b.mutant_runs}"
-        table.add_row(
-            b.check, b.variant, str(b.level), b.data[:10], str(b.n), f"{b.mean:.3f}", f"{b.sd:.3f}",
-            f"{b.low:.3f} – {b.high:.3f}", rejects,
-        )  # fmt: skip
-    return table
 
 
 def calibrate(
@@ -82,6 +55,7 @@ def calibrate(
     seeds: SeedsOption = 10,
     level: Annotated[Level, typer.Option("--level", help="quick or full.")] = Level.QUICK,
     course: CourseOption = None,
+    language: LanguageOption = None,
     data: DataOption = None,
     download: DownloadOption = False,
     workers: WorkersOption = 0,
@@ -98,7 +72,7 @@ def calibrate(
     write_expected(loaded, expected)
     publish(loaded, expected)
     fresh = Course(found.root, found.language, found.roster).load(id)
-    stdout.print(_bands(fresh))
+    stdout.print(bands(fresh, spoken(language, found)))
     return Exit.GRADED
 
 
@@ -107,8 +81,9 @@ def validate(
     seeds: SeedsOption = 3,
     level: Annotated[Level, typer.Option("--level", help="quick or full.")] = Level.QUICK,
     generic: Annotated[int, typer.Option("--generic", min=0, help="Most generic mutants tried.")] = 40,
-    write: Annotated[bool, typer.Option("--write", help="Write reference/ID/validation.json.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write it beside the reference.")] = False,
     course: CourseOption = None,
+    language: LanguageOption = None,
     data: DataOption = None,
     download: DownloadOption = False,
     workers: WorkersOption = 0,
@@ -122,13 +97,13 @@ def validate(
     loaded = found.load(id)
     with _shop(found, level, data, download=download, workers=workers) as shop, _progress() as progress:
         runner = _runner(shop, loaded, cache, progress)
-        soundness = Validation(loaded, runner, seeds, generic).run(inputs_digest(loaded))
-    _print(soundness)
+        proof = Validation(loaded, runner, seeds, generic).run(inputs_digest(loaded))
+    stdout.print(soundness(proof, spoken(language, found)))
     if write:
-        path = loaded.reference / f"validation.{soundness.data}.json"
-        text = json.dumps(msgspec.to_builtins(soundness), indent=1, ensure_ascii=False)
+        path = loaded.reference / f"validation.{proof.data}.json"
+        text = json.dumps(msgspec.to_builtins(proof), indent=1, ensure_ascii=False)
         path.write_text(text + "\n", encoding="utf-8")
-    return Exit.GRADED if soundness.sound else Exit.UNSOUND
+    return Exit.GRADED if proof.sound else Exit.UNSOUND
 
 
 def _shop(found: Course, level: Level, data: Path | None, *, download: bool, workers: int) -> Workshop:
@@ -152,19 +127,3 @@ def _progress() -> Progress:
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         console=stderr, transient=True,
     )  # fmt: skip
-
-
-def _print(found: Soundness) -> None:
-    verdict = "[green]sound[/]" if found.sound else "[red]not sound[/]"
-    stdout.print(f"[bold]{found.assignment}[/] ({found.level}, {found.data}): {verdict}")
-    stdout.print(
-        f"accepted runs {found.accepted_runs}, false rejects {found.false_rejects} "
-        f"(95 % bound {found.false_reject_bound:.1%}), retrainings {found.retrainings}"
-    )
-    stdout.print(f"hand-written mutants as declared {found.mutants_as_declared} of {found.mutants}")
-    stdout.print(f"starter earns {found.starter_points}")
-    stdout.print(f"generic mutants noticed {found.generic - len(found.generic_survivors)} of {found.generic}")
-    for survivor in found.generic_survivors:
-        stdout.print(f"  survives: {survivor}", markup=False)
-    for deviation in found.deviations:
-        stdout.print(f"  deviates: {deviation}", markup=False)
