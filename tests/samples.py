@@ -78,6 +78,10 @@ class Sample:
         for text in (*([problem] if problem else ()), *self.expected.get("problems", ())):
             if not any(text in key for key in keys):
                 yield f"no problem {text} among {keys}"
+        recognised = outcome.assignment.id if outcome.assignment else None
+        if recognised != self.assignment and wanted == "graded":
+            yield f"taken for {recognised}, not {self.assignment}"
+            return
         if outcome.grade is not None and wanted == "graded":
             yield from self._verdicts(outcome)
         if twin is not None:

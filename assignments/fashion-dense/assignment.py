@@ -78,7 +78,7 @@ assignment = Assignment(
     id="fashion-dense",
     title=Text(es="Clasificación de ropa con redes densas", en="Classifying clothing with dense networks"),
     data="fashion_mnist",
-    recognise=("fashion_mnist", "dense", "argmax", "validation_split", "class_names", "flatten"),
+    recognise=("fashion_mnist", "(5,5)", "dense(3", "argmax", "validation_split", "flatten"),
     exercises=(
         Exercise(
             "1",

@@ -13,15 +13,16 @@ ENOUGH = 0.5
 
 
 def score(document: Document, assignment: Assignment) -> float:
-    """0 to 1: the share of the assignment's telling words found, in code more than in prose.
+    """0 to 1: the share of the assignment's telling words found; spaces and case do not count.
 
     The starter's contract names and a name that says which practical it is settle ties.
     """
-    source = "\n".join(cell.source for cell in document.cells).casefold()
+    text = "\n".join(cell.source for cell in document.cells).casefold()
+    source = re.sub(r"\s+", "", text)
     words = assignment.recognise or (assignment.data,)
     found = sum(word in source for word in words) / len(words)
     names = {name for exercise in assignment.exercises for name in exercise.contract}
-    used = sum(bool(re.search(rf"\b{re.escape(name)}\b", source)) for name in names)
+    used = sum(bool(re.search(rf"\b{re.escape(name)}\b", text)) for name in names)
     named = assignment.id.casefold() in document.path.casefold()
     return min(1.0, found + 0.02 * used + 0.3 * named)
 

@@ -105,7 +105,7 @@ def test_3_an_unknown_recipe_is_held_to_the_lowest_band() -> None:
     low = msgspec.structs.replace(BAND, variant="slow", low=0.60, signature="other")
     known = expected(wanted("1.net", TUTORIAL), bands=(BAND, low))
     wider = graph(*TUTORIAL.layers[:1], conv(32, padding="same"), *TUTORIAL.layers[2:])
-    ran = evidence(episodes=(reached(0.65, net=wider),))
+    ran = evidence(episodes=(reached(0.65, net=wider),), retrainings=(retrained(0.64),))
     assert CHECK(ran, known).status is Status.PASSED
     assert CHECK(evidence(episodes=(reached(0.65),)), known).status is Status.FAILED
 
@@ -335,3 +335,16 @@ def test_evaluated_looks_at_its_own_exercise_s_network() -> None:
     assert (third(ran, KNOWN).status, third(ran, KNOWN).episode) == (Status.PASSED, 1)
     assert third(evidence(episodes=(episode(),)), KNOWN).message.key == "training.absent"
     assert first(evidence(cells=notebook("x")), KNOWN).status is Status.UNGRADED
+
+
+def test_3_an_unknown_recipe_is_confirmed_by_our_own_training() -> None:
+    """A callback can put any weights in a net: what counts is what this training gives."""
+    low = msgspec.structs.replace(BAND, variant="slow", low=0.60, signature="other")
+    known = expected(wanted("1.net", TUTORIAL), bands=(BAND, low))
+    few = reached(0.84, rows_trained=32)
+    asked = CHECK(evidence(episodes=(few,)), known)
+    assert (asked.status, asked.wants_retraining) == (Status.REVIEW, few.number)
+    never = evidence(episodes=(few,), retrainings=(retrained(0.2), retrained(0.3)))
+    refused = CHECK(never, known)
+    assert (refused.status, refused.wants_retraining) == (Status.REVIEW, None)
+    assert refused.message.key == "accuracy.unconfirmed"
