@@ -39,7 +39,9 @@ def main(argv: list[str] | None = None) -> None:
     limit = job.evidence_bytes or channel.MAX_TOTAL
     probe = state.Probe(job, channel.Channel(descriptor, min(limit, channel.MAX_TOTAL)))
     start(probe)
-    importlib.import_module(f"{PACKAGE}.cells").launch(probe, arguments.connection)
+    cells = importlib.import_module(f"{PACKAGE}.cells")
+    importlib.import_module(f"{PACKAGE}.watch").watch()
+    cells.launch(probe, arguments.connection)
 
 
 def start(probe: object) -> None:

@@ -15,6 +15,8 @@ from .state import Probe
 def launch(probe: Probe, connection: str) -> None:
     """Serve the connection file until the kernel is shut down."""
     argv = ["-f", connection]
+    # As in Jupyter, what a notebook writes beside itself can be imported; our own start looked nowhere else.
+    sys.path.insert(0, "")
     if "matplotlib" in sys.modules:
         # Imported before IPython exists (a warm process), it would show no figures without this.
         argv.append("--IPKernelApp.matplotlib=inline")

@@ -69,14 +69,6 @@ model.count_params = lambda: 93322
 model.predict = lambda *a, **k: np.eye(10)
 print(model.count_params(), model.predict(xt[:1], verbose=0).shape)
 """,
-    "cost": """
-import gc, time
-check = next(o for o in gc.get_objects() if type(o).__name__ == "Guard").check
-spent = []
-for i in range(50):
-    began = time.process_time(); check(); spent.append(time.process_time() - began)
-print(min(spent))
-""",
     "patched numpy": """
 np.mean = lambda *a, **k: 1.0
 print(np.mean([3.0, 5.0]))
@@ -203,11 +195,6 @@ def test_replaced_functions_are_reported_and_put_back(run):
     assert len(at(run, "patched object", wire.Tamper)) == 2
     assert text(run, "patched numpy") == "4.0"
     assert text(run, "afterwards") == "True evaluate"
-
-
-def test_looking_for_tricks_is_cheap(run):
-    """It is done after every statement: about half a millisecond of processor time."""
-    assert float(text(run, "cost")) < 2e-3
 
 
 def test_honest_changes_are_left_alone(run):
