@@ -37,15 +37,11 @@ class Line:
     name: str
     staff_link: str
     student_link: str
-    state: str
-    state_word: str
     earned: str
     gradable: str
+    """The points there are for this one where they are fewer than the maximum, else ""."""
     pending: str
     exercises: tuple[str, ...]
-    review: str
-    level: str
-    data: str
     flags: tuple[Flag, ...]
 
 
@@ -163,33 +159,33 @@ def _line(outcome: Outcome, exercises: list[str], words: Words, links: Links | N
         name=clean.line(outcome.submission.student.name, 80) or outcome.submission.student.key,
         staff_link=staff_link,
         student_link=student_link,
-        state=str(outcome.state),
-        state_word=words.say(f"report.state.{outcome.state}"),
         earned=words.points(grade.earned) if grade else DASH,
-        gradable=words.points(grade.gradable) if grade else DASH,
+        gradable=words.points(grade.gradable) if grade and grade.gradable < grade.maximum else "",
         pending=words.points(grade.pending) if grade and grade.pending else DASH,
         exercises=tuple(words.points(by_exercise[e].earned) if e in by_exercise else DASH for e in exercises),
-        review=words.percent(review_share(grade)) if grade and grade.maximum else DASH,
-        level=words.say(f"report.level_short.{outcome.level}"),
-        data=_data(outcome, words),
-        flags=flags(outcome, words),
+        flags=(*_state(outcome, words), *flags(outcome, words)),
     )
 
 
-def _data(outcome: Outcome, words: Words) -> str:
-    if outcome.evidence is None:
-        return DASH
-    data = outcome.evidence.data
-    return words.say("report.data_short.stand_in") if data.stand_in else words.say("report.data_short.real")
+def _state(outcome: Outcome, words: Words) -> tuple[Flag, ...]:
+    """What is said first of one that was not graded."""
+    if outcome.state is State.GRADED:
+        return ()
+    tone = "note" if outcome.state is State.ABSENT else "problem"
+    return (Flag(tone, words.say(f"report.state.{outcome.state}")),)
 
 
-def review_share(grade: Grade) -> float:
-    """Share of the points that wait for a person."""
-    return float(grade.pending / grade.maximum) if grade.maximum else 0.0
+def _kinds(found: Sequence[Outcome], words: Words) -> tuple[Fact, ...]:
+    """At which levels and on which data a class was graded."""
+    levels = sorted({words.say(f"report.level_short.{o.level}") for o in found})
+    stand_in = {o.evidence.data.stand_in for o in found if o.evidence}
+    data = sorted(words.say(f"report.data_short.{'stand_in' if s else 'real'}") for s in stand_in)
+    facts = {"report.fact.level": levels, "report.fact.data": data}
+    return tuple(Fact(words.say(key), ", ".join(values)) for key, values in facts.items() if values)
 
 
-def class_review_share(grades: Sequence[Grade]) -> float:
-    """The same over a class: all points that wait, of all there are."""
+def review_share(grades: Sequence[Grade]) -> float:
+    """Share of a class's points that wait for a person."""
     every = sum(grade.maximum for grade in grades)
     return float(sum(grade.pending for grade in grades) / every) if every else 0.0
 
@@ -215,8 +211,6 @@ def flags(outcome: Outcome, words: Words) -> tuple[Flag, ...]:
 def _facts(outcomes: list[Outcome], words: Words) -> tuple[Fact, ...]:
     grades = [o.grade for o in outcomes if o.grade]
     totals = [float(g.earned) for g in grades]
-    maximum = sum((g.maximum for g in grades), Decimal(0))
-    pending = sum((g.pending for g in grades), Decimal(0))
     facts = [
         Fact(words.say("report.class.submissions"), str(sum(o.state is not State.ABSENT for o in outcomes)))
     ]
@@ -224,9 +218,9 @@ def _facts(outcomes: list[Outcome], words: Words) -> tuple[Fact, ...]:
     if totals:
         facts.append(Fact(words.say("report.class.mean"), words.number(mean(totals), 2)))
         facts.append(Fact(words.say("report.class.median"), words.number(median(totals), 2)))
-    if maximum:
-        facts.append(Fact(words.say("report.class.review_rate"), words.percent(float(pending / maximum))))
-    return tuple(facts)
+    if grades:
+        facts.append(Fact(words.say("report.class.review_rate"), words.percent(review_share(grades))))
+    return (*facts, *_kinds(outcomes, words))
 
 
 def _tallies(assignment: Assignment, outcomes: list[Outcome], words: Words) -> tuple[Tally, ...]:

@@ -16,7 +16,7 @@ from grader.model.result import ExerciseGrade, Grade, Status
 from grader.model.text import Language
 from grader.report import clean, runfacts
 from grader.report.audience import Audience, visible_grade
-from grader.report.classpage import class_review_share, flags
+from grader.report.classpage import flags, review_share
 from grader.report.failures import failures
 from grader.report.student import check_view, exercise_title, training_labels
 from grader.report.views import CheckView, Row
@@ -67,7 +67,7 @@ def class_table(
 def _caption(outcomes: Sequence[Outcome], words: Words) -> Text:
     """What holds for the class: the level, and how much of the points a person decides."""
     levels = sorted({words.say(f"report.level_short.{o.level}") for o in outcomes})
-    share = class_review_share([o.grade for o in outcomes if o.grade])
+    share = review_share([o.grade for o in outcomes if o.grade])
     return Text(
         f"{words.say('report.fact.level')}: {', '.join(levels)} · "
         f"{words.say('report.class.review_rate')}: {words.percent(share)}"
