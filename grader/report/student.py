@@ -191,8 +191,8 @@ def _staff_note(check: Check | None, audience: Audience, words: Words) -> str:
 def row(comparison: Comparison, words: Words) -> Row:
     return Row(
         what=words.message(comparison.what),
-        expected=clean.line(comparison.expected),
-        observed=clean.line(comparison.observed),
+        expected=words.figures(clean.line(comparison.expected)),
+        observed=words.figures(clean.line(comparison.observed)),
         provenance=str(comparison.provenance),
         provenance_word=words.say(f"provenance.{comparison.provenance}"),
         agrees=comparison.agrees,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -20,6 +21,8 @@ Render = Callable[[Message, Language], str]
 DASH = "—"
 _SENTENCE_CHARS = 2_000
 _CENT = Decimal("0.01")
+_FIGURE = re.compile(r"(?<![\w(.,=])(?:\d{1,3}(?:,\d{3})+|\d+\.\d+)(?![\w).])")
+_SWAPPED = str.maketrans(",.", ".,")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,15 @@ class Words:
             return f"{value:.3g}"
         pattern = "#,##0." + "0" * decimals if decimals else "#,##0"
         return str(format_decimal(value, pattern, locale=self.language))
+
+    def figures(self, text: str) -> str:
+        """What a check found, with numbers as the language writes them: "0.733 – 0.861", "101,770".
+
+        Numbers inside code are left: `Adam(0.001)`, `(60000, 28, 28)`.
+        """
+        if self.language == "en":
+            return text
+        return _FIGURE.sub(lambda found: found[0].translate(_SWAPPED), text)
 
     def percent(self, share: float) -> str:
         return str(format_percent(share, "#,##0 %", locale=self.language))

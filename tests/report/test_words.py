@@ -64,3 +64,21 @@ def test_another_renderer_can_be_given() -> None:
         return f"{message.key}!{language}"
 
     assert Words("en", shout).say("x") == "x!en"
+
+
+@pytest.mark.parametrize(
+    ("text", "spanish"),
+    [
+        ("101,770", "101.770"),
+        ("0.733 – 0.861 (n = 12, batchnorm)", "0,733 – 0,861 (n = 12, batchnorm)"),
+        ("≥ 40,000", "≥ 40.000"),
+        ("(60000, 28, 28)", "(60000, 28, 28)"),
+        ("Adam(0.001) + Hinge", "Adam(0.001) + Hinge"),
+        ("Dense(128, relu)", "Dense(128, relu)"),
+        ("Conv2D 32 3×3", "Conv2D 32 3×3"),
+    ],
+)
+def test_numbers_that_checks_found_are_written_as_people_write_them(text: str, spanish: str) -> None:
+    """Code stays code; English is what checks write."""
+    assert Words("es").figures(text) == spanish
+    assert Words("en").figures(text) == text
