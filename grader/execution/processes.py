@@ -20,23 +20,47 @@ def tree(pid: int) -> list[psutil.Process]:
     """The process and its descendants that are alive now, parents first."""
     try:
         root = psutil.Process(pid)
-        return [root, *root.children(recursive=True)]
+        below = _descendants(pid)
+        return [root, *(root.children(recursive=True) if below is None else below)]
     except psutil.Error:
         return []
 
 
-def memory(processes: list[psutil.Process]) -> int:
-    """Bytes they hold together, counting shared pages once where the system tells (PSS on Linux).
+def _descendants(pid: int) -> list[psutil.Process] | None:
+    """From Linux's lists of children: psutil reads the whole process table. None where there are none."""
+    if not os.path.exists(f"/proc/{pid}/task/{pid}/children"):
+        return None
+    found: list[psutil.Process] = []
+    waiting = [pid]
+    while waiting:
+        children = list(_children(waiting.pop(0)))
+        waiting += children
+        for child in children:
+            with contextlib.suppress(psutil.Error):
+                found.append(psutil.Process(child))
+    return found
 
-    PSS also counts shared anonymous memory, which RLIMIT_DATA does not see.
+
+def _children(pid: int) -> Iterator[int]:
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children", "rb") as stream:
+                yield from map(int, stream.read().split())
+
+
+def exceed(processes: list[psutil.Process], cap: int) -> bool:
+    """Whether they hold more than `cap` bytes together, pages they share counted once.
+
+    That is PSS, which also counts shared anonymous memory, unseen by RLIMIT_DATA. Reading it walks every
+    page: at 5 Hz it took an eighth of two cores. RSS costs nothing and is never less, so it is asked first.
     """
-    return sum(_memory(process) for process in processes)
+    if sum(map(_resident, processes)) <= cap:
+        return False
+    return sum(_pss(process.pid) or _resident(process) for process in processes) > cap
 
 
-def _memory(process: psutil.Process) -> int:
+def _resident(process: psutil.Process) -> int:
     try:
-        if pss := _pss(process.pid):
-            return pss
         return int(process.memory_info().rss)
     except (psutil.Error, OSError):
         return 0
@@ -83,7 +107,7 @@ def guard_memory(process: subprocess.Popen[bytes], cap: int) -> None:
     def watch() -> None:
         ended = threading.Event()
         while process.poll() is None:
-            if memory(tree(process.pid)) > cap:
+            if exceed(tree(process.pid), cap):
                 _LOG.warning("process %s passed %s bytes and was killed", process.pid, cap)
                 kill_tree(process)
                 return

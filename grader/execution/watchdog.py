@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from grader.execution.processes import kill_tree, memory, tree
+from grader.execution.processes import exceed, kill_tree, tree
 from grader.model.evidence import Ended
 from grader.model.text import Message
 
@@ -72,7 +72,7 @@ class Watchdog:
         while not self._over.wait(_POLL_SECONDS) and self.stop is None:
             running = tree(self._process.pid)
             self._seen.update(running)
-            if memory(running) > self._memory_bytes:
+            if exceed(running, self._memory_bytes):
                 gib = round(self._memory_bytes / _GIB, 2)
                 self.end(Stop(Ended.MEMORY, Message("execution.memory", {"gib": gib})))
             elif self._deadline is not None and time.monotonic() > self._deadline[0]:
