@@ -11,7 +11,7 @@ from grader.checks.base import Rule, code_runs, compare
 from grader.checks.regions import answer_text, regions
 from grader.checks.select import Where
 from grader.checks.stance import Stance, leak_stance
-from grader.model.evidence import Episode, Evidence, Provenance
+from grader.model.evidence import Cell, Episode, Evidence, Provenance
 from grader.model.expected import Expected
 from grader.model.result import CheckResult, Status
 from grader.model.text import Message
@@ -125,7 +125,7 @@ def leak(episode: Episode) -> bool | None:
 class Shown(Rule):
     """Some cell printed what each of these patterns matches, or evaluated its expression.
 
-    `expressions` are patterns of code, one for each pattern of output: a notebook shows only a cell's
+    A value that stands in the cell's own source was typed, not computed. `expressions` are patterns of code, one for each pattern of output: a notebook shows only a cell's
     last value, so an expression above it is evaluated without being seen.
     """
 
@@ -141,15 +141,21 @@ class Shown(Rule):
         if not any(load.dataset == self.dataset for load in evidence.loads):
             return self.failed("shown.not_loaded", dataset=self.dataset)
         ran = [cell for cell in evidence.cells if cell.ran and cell.ok]
-        outputs = [cell.output_text for cell in evidence.cells if cell.ran]
         rows = tuple(
             compare("shown.row", label or p, "✓" if hit else "—", OBSERVED, agrees=hit)
             for p, e, label in zip_longest(self.patterns, self.expressions, self.labels)
             for hit in [
-                any(re.search(p, text) for text in outputs)
+                any(_computed(p, cell) for cell in evidence.cells if cell.ran)
                 or (e is not None and any(re.search(e, cell.source, re.MULTILINE) for cell in ran))
             ]
         )
         if all(row.agrees for row in rows):
             return self.passed("shown.passed", comparisons=rows)
         return self.failed("shown.failed", comparisons=rows)
+
+
+def _computed(pattern: str, cell: Cell) -> bool:
+    """Whether a cell's output holds the value and its source does not."""
+    source = "".join(cell.source.split())
+    found = re.finditer(pattern, cell.output_text)
+    return any("".join(match[0].split()) not in source for match in found)

@@ -228,3 +228,9 @@ def test_an_expression_above_the_last_line_counts_as_evaluated() -> None:
     assert both(evidence(cells=plain), KNOWN).status is Status.PASSED
     assert both(evidence(cells=commented), KNOWN).status is Status.FAILED
     assert SHOWN(evidence(cells=plain), KNOWN).status is Status.FAILED
+
+
+def test_what_was_typed_was_not_shown() -> None:
+    """A number that stands in the cell's own source says nothing about the data."""
+    typed = (code(1, "print('(60000, 28, 28)', 10000)", "(60000, 28, 28) 10000"),)
+    assert SHOWN(evidence(cells=typed), KNOWN).status is Status.FAILED
