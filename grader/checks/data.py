@@ -125,8 +125,9 @@ def leak(episode: Episode) -> bool | None:
 class Shown(Rule):
     """Some cell printed what each of these patterns matches, or evaluated its expression.
 
-    A value that stands in the cell's own source was typed, not computed. `expressions` are patterns of code, one for each pattern of output: a notebook shows only a cell's
-    last value, so an expression above it is evaluated without being seen.
+    A value that stands in the cell's own source was typed, not computed. `expressions` are patterns of
+    code, one for each pattern of output: a notebook shows only a cell's last value, so an expression above
+    it is evaluated without being seen.
     """
 
     patterns: tuple[str, ...]

@@ -21,7 +21,7 @@ Render = Callable[[Message, Language], str]
 DASH = "—"
 _SENTENCE_CHARS = 2_000
 _CENT = Decimal("0.01")
-_FIGURE = re.compile(r"(?<![\w(.,=])(?:\d{1,3}(?:,\d{3})+|\d+\.\d+)(?![\w).])")
+_FIGURE = re.compile(r"(?<![\w(.,=-])(?:\d{1,3}(?:,\d{3})+|\d+\.\d+)(?![\w).])")
 _SWAPPED = str.maketrans(",.", ".,")
 
 
@@ -52,8 +52,16 @@ class Words:
             return clean.line(f"{message.key} ({values})", _SENTENCE_CHARS)
 
     def _rendered(self, message: Message) -> str:
-        args = {k: clean.line(v) if isinstance(v, str) else v for k, v in message.args.items()}
+        args = {k: self._value(v) for k, v in message.args.items()}
         return clean.line(self.render(Message(message.key, args), self.language), _SENTENCE_CHARS)
+
+    def _value(self, value: MessageArg) -> MessageArg:
+        """A sentence's value as people write it: "0,688", "60.000"; four digits stay together, like years."""
+        if isinstance(value, str):
+            return self.figures(clean.line(value))
+        if isinstance(value, int) and abs(value) >= 10_000:
+            return str(format_decimal(value, "#,##0", locale=self.language))
+        return value
 
     def tally(self, counts: Mapping[Status, int]) -> tuple[tuple[str, str], ...]:
         """How many checks ended in which way: (status, "correctas: 3"), best first, none left out."""
