@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,7 +29,10 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
         find_executor(allow_unprotected=False)
     except ExecutionError as error:
         pytest.skip(f"no sandbox on this machine: {error}")
-    return unpack(tmp_path_factory.mktemp("killed") / "course")
+    made = unpack(tmp_path_factory.mktemp("killed") / "course")
+    for folder in sorted((made / "submissions").iterdir())[3:]:
+        shutil.rmtree(folder)
+    return made
 
 
 def start(course: Path) -> subprocess.Popen[bytes]:
@@ -53,11 +57,11 @@ def states(course: Path) -> dict[str, str]:
 
 
 def test_killed_and_started_again(course: Path) -> None:
-    """SIGKILL once some were done: the second run does the rest and leaves those as they are."""
+    """SIGKILL once one was done: the second run does the rest and leaves that as it is."""
     run = start(course)
     children: list[psutil.Process] = []
     deadline = time.monotonic() + 120
-    while len(evidence(course)) < 2 and time.monotonic() < deadline:
+    while not evidence(course) and time.monotonic() < deadline:
         assert run.poll() is None, "it ended before it could be killed"
         time.sleep(0.05)
     children = psutil.Process(run.pid).children(recursive=True)
