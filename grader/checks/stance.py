@@ -128,7 +128,7 @@ def _confirmed(side: _Finding, rest: str) -> _Finding:
 
 def _may_answer(sentence: str, *, asked: bool) -> bool:
     """A sentence without the word that may all the same be the answer: for a person to read."""
-    if asked and (sentence.startswith("no ") or words.HEDGE.search(sentence)):
+    if asked and any(pattern.search(sentence) for pattern in (words.HEDGE, words.DATA, words.SIDE)):
         return True
     if not words.DATA.search(sentence):
         return False
@@ -164,6 +164,9 @@ def _clause(clause: str, *, own: bool) -> _Finding:
         return _Finding.DOUBT if words.NEGATION.search(clause) else _Finding.NO
     match = words.ASSERTION.match(clause)
     if match is None:
+        present = words.PRESENT.search(clause)
+        if present and len(words.NEGATION.findall(clause)) == (1 if present["not"] else 0):
+            return _Finding.NO if present["not"] else _Finding.YES
         if words.DENIAL.search(clause):
             return _Finding.NO
         return _Finding.DOUBT if words.NEGATION.search(clause) else _Finding.ASIDE

@@ -30,7 +30,8 @@ _BETWEEN = _any(
 _FOUND = _any(
     """hay | haya | existe | exista | hubo | habia | tenemos | tengo | hemos tenido | he tenido | tiene |
     hemos cometido | cometemos | cometo | (?:estamos|estoy) (?:haciendo|cometiendo|teniendo) | ocurre |
-    se (?:esta )?(?:produce|produciendo|da|dando|comete|genera) | se ha producido | he detectado | detecto |
+    se (?:esta )?(?:produce|produciendo|da|dando|comete|cometiendo|genera|generando) | se ha producido |
+    he detectado | detecto |
     detectamos | observo | observamos | veo | vemos | aprecio | presenta | considero |
     (?:esto|eso|ello|lo cual|lo que) es | there(?: is|'s| was| are) | is there | we have | i have | have |
     has | (?:this|that|it|which) is | suffers from"""
@@ -46,6 +47,11 @@ ASSERTION = re.compile(
 DENIAL = re.compile(
     rf"^(?:(?:no|none|nada de)\s+{NOUN}|.*\b(?:sin|without)\s+(?:{_BETWEEN}\s+){{0,3}}{NOUN})\b"
 )
+PRESENT = re.compile(
+    rf"\b{NOUN}\s+(?P<not>(?:no|not|ya no|does not|is not)\s+)?"
+    r"(?:esta presente|existe|aparece|ocurre|se produce|se da|present|exists?|occurs?|happens?)\b"
+)
+"""The noun first: "el data leaking esta presente"."""
 NEGATION = re.compile(r"\b(?:no|ni|tampoco|nunca|jamas|sin|not|never|without|nor|cannot|none)\b")
 _WITH_VERB = _any(
     """se | me | nos | he | hemos | creo | considero | pienso | opino | diria | parece | veo | observo |
@@ -106,7 +112,10 @@ _ABOUT = r"(?:con )?respecto al?|en cuanto al?|sobre (?:el|la|si)|acerca de(?:l|
 LABEL = re.compile(
     rf"^(?:(?:{_ABOUT}) (?:si hay |la |el |the )?{NOUN}\s*[,:]|{NOUN}\s*(?::|=+>?|-+>|→|[-–—]+\s|$))\s*"
 )
-_LEAD = r"^(?:(?:pues|bueno|yo|en mi opinion|en mi caso|well|r|respuesta|answer)[,.:]?\s+)*"
+_LEAD = (
+    r"^(?:(?:pues|bueno|yo|en mi opinion|en mi caso|claramente|evidentemente|obviamente|clearly|well|r|"
+    r"respuesta|answer)[,.:]?\s+)*"
+)
 STOP = (
     r"(?=\s*(?:[,.:;!]|$|porque|ya que|pues|puesto|dado|debido|because|since|as\b|que (?:hay|existe)|"
     rf"hay\s*(?:[,.:;!]|$|porque|ya que|pues)|(?:hay|existe)\s+(?:{_BETWEEN}\s+){{0,3}}{NOUN}))"
@@ -114,10 +123,12 @@ STOP = (
 """What follows a "no" or an unaccented "si" that answers, unlike "no he separado..." and "si usamos..."."""
 _BELIEVE = r"(?:creo|diria|pienso|considero|opino|parece) que "
 SAYS_YES = re.compile(
-    rf"{_LEAD}(?:(?:{_BELIEVE}|claro que )?(?:yes\b|si{STOP})|efectivamente|desde luego|i think so|of course)"
+    rf"{_LEAD}(?:(?:{_BELIEVE}|claro que )?(?:yes\b|si{STOP})|efectivamente|desde luego|i think so|of course|"
+    r"(?:hay|existe|there is)(?=\s*(?:[,.:;!]|$|porque|ya que|pues|because|since)))"
 )
 SAYS_NO = re.compile(
-    rf"{_LEAD}(?:(?:{_BELIEVE})?no{STOP}|no lo hay|en absoluto|para nada|ningun[oa]|none|nope|not at all|"
+    rf"{_LEAD}(?:(?:{_BELIEVE})?no{STOP}|no (?:lo hay|existe\b(?! {NOUN}))|ya no\s*[,.:;]|"
+    r"en absoluto|para nada|ningun[oa]|none|nope|not at all|"
     r"i do not think so)"
 )
 EXPLAIN = re.compile(
@@ -137,3 +148,4 @@ JUDGED = re.compile(
         \bonly | never | not (?:used|seen) | bias | cheat | unseen | twice"""
     )
 )
+SIDE = re.compile(r"\b(?:yes|no|not|none)\b")

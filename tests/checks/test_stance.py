@@ -7,6 +7,10 @@ import pytest
 from grader.checks.stance import Stance, leak_stance
 
 YES = [
+    "El data leaking está presente: validation_data es el test.",
+    "Se está cometiendo data leaking al pasar x_test a validation_data.",
+    "¿Hay data leaking?\nExiste, porque usamos el test para validar.",
+    "¿Hay data leaking?\nClaramente sí, el conjunto de test se usa en validation_data.",
     "Sí.\nHay data leaking porque el test se usa como validación.",
     "Sí, hay data leaking, porque usamos los datos de test como validación.",
     "Si, hay data leaking ya que se usa el test para validar.",
@@ -91,6 +95,9 @@ YES = [
 ]
 
 NO = [
+    "El data leaking no existe en este caso.",
+    "¿Hay data leaking?\nNo existe, porque valido con una parte de train.",
+    "¿Hay data leaking?\nYa no: he sustituido validation_data por validation_split=0.1",
     "No hay data leaking.",
     "No, no hay data leaking porque el test solo se usa en evaluate.",
     "No hay data leaking, ya que uso un conjunto de validación (x_val, y_val) aparte.",
@@ -171,6 +178,7 @@ NO = [
 ]
 
 UNCLEAR = [
+    "¿Hay data leaking?\nEn el tutorial sí, en mi código no, porque valido con una parte de train.",
     "No sé si hay data leaking.",
     "No estoy seguro de si hay data leaking.",
     "Puede que haya data leaking.",
@@ -256,7 +264,6 @@ UNCLEAR = [
     "Hardly any data leaking.",
     "No habría data leaking porque el test solo se usa al final.",
     "Por tanto, no se puede hablar de data leaking.",
-    "El data leaking no existe en este caso.",
     "**1.b.** ¿Hay data leaking en lo que has implementado? ¿Por qué?\n\nNo la he medido.",
     "**1.b.** ¿Hay data leaking en lo que has implementado? ¿Por qué?\n\nSí, la red aprende bien.",
 ]
