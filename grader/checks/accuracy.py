@@ -128,57 +128,33 @@ class InBand(Rule):
     def _missed(
         self, evidence: Evidence, episode: Episode, band: MeasuredBand, row: Comparison, accuracy: float
     ) -> CheckResult:
-        again = _retrainings(evidence, episode)
-        if not again:
+        again = [r.accuracy for r in _retrainings(evidence, episode)]
+        value, low = f"{accuracy:.3f}", f"{band.low:.3f}"
+        if not again or (len(again) < RETRAININGS and again[0] < band.low):
             return self.end(
                 Status.FAILED,
                 "accuracy.missed",
                 comparisons=(row,),
                 episode=episode.number,
                 wants_retraining=episode.number,
-                value=f"{accuracy:.3f}",
-                low=f"{band.low:.3f}",
+                value=value,
+                low=low,
             )
-        if again[0].accuracy >= band.low:
-            if accuracy >= far_below(band):
-                return self.passed(
-                    "accuracy.near",
-                    comparisons=(row,),
-                    episode=episode.number,
-                    value=f"{accuracy:.3f}",
-                    ours=f"{again[0].accuracy:.3f}",
-                )
-            return self.failed(
-                "accuracy.own_training",
-                comparisons=(row,),
-                episode=episode.number,
-                value=f"{accuracy:.3f}",
-                ours=f"{again[0].accuracy:.3f}",
-            )
-        if len(again) == 1:
-            return self.end(
-                Status.FAILED,
-                "accuracy.missed",
-                comparisons=(row,),
-                episode=episode.number,
-                wants_retraining=episode.number,
-                value=f"{accuracy:.3f}",
-                low=f"{band.low:.3f}",
-            )
-        if again[1].accuracy >= band.low and accuracy >= again[0].accuracy - SPREAD * max(band.sd, SD_FLOOR):
-            return self.passed(
-                "accuracy.slow",
-                comparisons=(row,),
-                episode=episode.number,
-                value=f"{accuracy:.3f}",
-                ours=f"{again[1].accuracy:.3f}",
-            )
-        return self.failed(
-            "accuracy.missed",
+        ours = again[0] if again[0] >= band.low else again[1]
+        if again[0] >= band.low:
+            key = "accuracy.near" if accuracy >= far_below(band) else "accuracy.own_training"
+        else:
+            slow = ours >= band.low and accuracy >= again[0] - SPREAD * max(band.sd, SD_FLOOR)
+            key = "accuracy.slow" if slow else "accuracy.missed"
+        passed = key in {"accuracy.near", "accuracy.slow"}
+        return self.end(
+            Status.PASSED if passed else Status.FAILED,
+            key,
             comparisons=(row,),
             episode=episode.number,
-            value=f"{accuracy:.3f}",
-            low=f"{band.low:.3f}",
+            value=value,
+            ours=f"{ours:.3f}",
+            low=low,
         )
 
     def _from_scratch(
