@@ -33,7 +33,7 @@ STYLES = {
 _SIGNS = {"passed": "✓", "partial": "◐", "failed": "✗", "skipped": "↷", "review": "?", "ungraded": "·"}
 _ASCII_SIGNS = {"passed": "+", "partial": "~", "failed": "x", "skipped": ">", "review": "?", "ungraded": "."}
 _STATE_STYLES = {State.GRADED: "", State.UNREADABLE: "red", State.ABSENT: "dim", State.FAILED: "red"}
-_FLAG_CHARS = 80
+_FLAG_CHARS = 160
 _TONE_STYLES = {"note": "dim", "warning": "yellow", "problem": "red"}
 
 
@@ -50,18 +50,31 @@ class _Sign:
 
 def class_table(
     outcomes: Sequence[Outcome], language: Language, *, render: Render = catalogue_render
-) -> Table:
-    """One line per submission: points, how it ended, level, what to look at."""
+) -> RenderableType:
+    """One line per submission with its points and how it ended, then what to look at."""
     words = Words(language, render)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, caption=_caption(outcomes, words), caption_justify="left")
     table.add_column(Text(words.say("report.class.student")), overflow="fold")
     for head in ("total.earned", "class.gradable", "total.pending"):
         table.add_column(Text(words.say(f"report.{head}")), justify="right")
     table.add_column(Text(words.say("report.class.state")))
-    table.add_column(Text(words.say("report.class.flags")), overflow="fold", ratio=1)
     for outcome in outcomes:
         table.add_row(*_class_row(outcome, words))
-    return table
+    return Group(table, *_warnings(outcomes, words))
+
+
+def _warnings(outcomes: Sequence[Outcome], words: Words) -> Iterator[Text]:
+    """What an instructor should look at; mere notes stand in the class's page."""
+    for outcome in outcomes:
+        found = [flag for flag in flags(outcome, words) if flag.tone != "note"][:3]
+        for flag in found:
+            line = Text.assemble((_name(outcome), "bold"), ": ")
+            line.append(clean.line(flag.text, _FLAG_CHARS), style=_TONE_STYLES[flag.tone])
+            yield line
+
+
+def _name(outcome: Outcome) -> str:
+    return clean.line(outcome.submission.student.name, 60) or outcome.submission.student.key
 
 
 def _caption(outcomes: Sequence[Outcome], words: Words) -> Text:
@@ -77,14 +90,11 @@ def _caption(outcomes: Sequence[Outcome], words: Words) -> Text:
 def _class_row(outcome: Outcome, words: Words) -> list[Text]:
     grade = outcome.grade
     points = [words.points(p) for p in (grade.earned, grade.gradable, grade.pending)] if grade else [DASH] * 3
-    found = flags(outcome, words)[:3]
-    notes = [Text(clean.line(f.text, _FLAG_CHARS), style=_TONE_STYLES[f.tone]) for f in found]
     return [
-        Text(clean.line(outcome.submission.student.name, 60) or outcome.submission.student.key),
+        Text(_name(outcome)),
         Text(points[0], style="bold"),
         *(Text(p) for p in points[1:]),
         Text(words.say(f"report.state.{outcome.state}"), style=_STATE_STYLES[outcome.state]),
-        Text("\n").join(notes),
     ]
 
 
