@@ -37,7 +37,7 @@ SHOWN = Shown(
     points=Decimal("0.5"),
     patterns=(r"60[.,\s]?000\D+28\D+28", r"(?<![\d.,])10[.,\s]?000(?!\d)"),
     labels=("(60000, 28, 28)", "10000"),
-    expressions=(r"^[^#\n]*\.shape\b", r"^[^#\n]*\blen\("),
+    expressions=(r"^\s*\w+\.shape\s*(?:#.*)?$", r"^\s*len\(\w+\)\s*(?:#.*)?$"),
     dataset="fashion_mnist",
 )
 SMALL_NET = Architecture(
