@@ -6,7 +6,6 @@ import asyncio
 import os
 import socket
 import stat
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
+
+from grader.execution.processes import Process
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 MESSAGE_BYTES = 8 * 2**20
@@ -47,7 +48,7 @@ class Address:
 class RunningKernel:
     """A kernel's process, how to learn where it listens (None: not yet), and what it wrote to stderr."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     find: Callable[[], Address | None]
     said: Callable[[], str]
 

@@ -1,0 +1,170 @@
+"""The host's end of a zygote: starts it in a box, and orders forked boxes from it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grader.execution.bubblewrap import (
+    HOME,
+    SOCKETS,
+    Account,
+    Boxed,
+    Route,
+    launch_boxed,
+    resource_limits,
+    scratch_folders,
+)
+from grader.execution.isolated import kernel_environment
+from grader.execution.layout import Mount
+from grader.execution.port import Limits
+from grader.execution.processes import ErrorTail, kill_tree
+from grader.execution.seccomp import seccomp_filter
+from grader.execution.warm.process import WarmProcess
+from grader.execution.warm.zygote import FIRST_EXTRA as FIRST_EXTRA
+from grader.model.errors import ExecutionError
+
+_INSIDE = "/opt/kernel/warm"
+_PROGRAMS = tuple(Path(__file__).with_name(name) for name in ("zygote.py", "nest.py"))
+_START_SECONDS = 90
+_FORK_SECONDS = 20
+_DESCRIPTORS = 4
+
+
+class Refused(Exception):
+    """The zygote does not fork, or is gone: the job is another kernel's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a zygote's box shows beside the interpreter, and the framework threads of its children."""
+
+    readable: tuple[Mount, ...]
+    threads: int = 1
+    blank: tuple[str, ...] = ()
+    """Names of empty files, over which each child may be shown files of its own."""
+    modules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A program to run in a forked box: `argv[0]` is a script, run by the zygote's interpreter."""
+
+    argv: Sequence[str]
+    limits: Limits
+    files: Mapping[str, str] = field(default_factory=dict)
+    pass_fds: Sequence[int] = ()
+    """The program finds them from `FIRST_EXTRA` on, in this order."""
+    piped: bool = False
+    """Whether stdin and stdout are pipes to us, not /dev/null. stderr always is one."""
+
+    def encoded(self) -> bytes:
+        program = seccomp_filter()
+        order = {
+            "argv": list(self.argv),
+            "folders": scratch_folders(self.limits),
+            "home": HOME,
+            "spare": SOCKETS,
+            "files": dict(self.files),
+            "limits": resource_limits(self.limits),
+            "filter": program.hex() if program is not None else None,
+        }
+        return json.dumps(order).encode()
+
+
+class Zygote:
+    """One zygote. Safe to use from several threads.
+
+    Raises ExecutionError when its box cannot be started or it does not import what it should.
+    """
+
+    def __init__(self, place: Place, route: Route, account: Account) -> None:
+        self._control, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with control:
+            boxed = Boxed(
+                _command(control.fileno(), place.modules),
+                Limits(),
+                kernel_environment(place.threads, HOME),
+                (*place.readable, *(Mount(str(path), f"{_INSIDE}/{path.name}") for path in _PROGRAMS)),
+                dict.fromkeys(place.blank, ""),
+                (control.fileno(),),
+                nested=True,
+            )
+            self.process = launch_boxed(boxed, route, account, stdio=-3, stderr=-1)
+        said = ErrorTail(self.process)
+        self._control.settimeout(_START_SECONDS)
+        with contextlib.suppress(OSError):
+            if self._control.recv(64) == b"ready":
+                return
+        self.close()
+        raise ExecutionError("execution.box_refused", reason=" ".join(said().split()) or "no answer")
+
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def close(self) -> None:
+        """End it and all its children."""
+        self._control.close()
+        kill_tree(self.process)
+
+    def fork(self, order: Order) -> WarmProcess:
+        """A box running the order's program. Raises Refused when there will be none."""
+        keeper, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        streams = _Streams(order.piped)
+        try:
+            with theirs:
+                given = [*streams.theirs, theirs.fileno(), *order.pass_fds]
+                socket.send_fds(self._control, [order.encoded()], given)
+            streams.close_theirs()
+            keeper.settimeout(_FORK_SECONDS)
+            message, descriptors, _, _ = socket.recv_fds(keeper, 200, 1)
+            if message != b"started":
+                raise Refused(message.decode("utf-8", "replace") or streams.last_words())
+            return WarmProcess(descriptors[0], keeper, *streams.ours)
+        except (OSError, Refused) as error:
+            streams.close()
+            keeper.close()
+            raise Refused(str(error)) from error
+
+
+class _Streams:
+    """The three standard streams of a program: its ends as descriptors, ours as files (or None)."""
+
+    def __init__(self, piped: bool) -> None:
+        self._null = os.open(os.devnull, os.O_RDWR)
+        pipes = [os.pipe() for _ in range(3 if piped else 1)]
+        (read_errors, errors), *rest = pipes
+        self.theirs = [self._null, self._null, errors]
+        self.ours = [None, None, os.fdopen(read_errors, "rb")]
+        if rest:
+            (stdin, our_stdin), (our_stdout, stdout) = rest
+            self.theirs = [stdin, stdout, errors]
+            self.ours = [os.fdopen(our_stdin, "wb"), os.fdopen(our_stdout, "rb"), self.ours[2]]
+
+    def close_theirs(self) -> None:
+        for descriptor in {self._null, *self.theirs}:
+            os.close(descriptor)
+        self.theirs = []
+
+    def last_words(self) -> str:
+        stderr = self.ours[2]
+        assert stderr is not None
+        return stderr.read(2000).decode("utf-8", "replace").strip() or "no answer"
+
+    def close(self) -> None:
+        if self.theirs:
+            self.close_theirs()
+        for stream in self.ours:
+            if stream is not None:
+                stream.close()
+
+
+def _command(control: int, modules: Iterator[str] | Sequence[str]) -> tuple[str, ...]:
+    python = (sys.executable, "-P", "-s", "-B", "-X", "utf8")
+    return (*python, f"{_INSIDE}/zygote.py", str(control), *modules)
