@@ -15,7 +15,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -57,8 +57,9 @@ class Proven:
     def line(self, limits_line: str) -> str:
         """One line for people: tier and what it enforces."""
         machine = "seccomp" if self.seccomp else f"no seccomp filter for {platform.machine()}"
+        warm = "warm, in " if self.warm else ""
         return (
-            f"isolation: isolated ({'warm, in ' if self.warm else ''}bubblewrap: user+pid+net+ipc+uts+mount namespaces, {machine}) "
+            f"isolation: isolated ({warm}bubblewrap: user+pid+net+ipc+uts+mount namespaces, {machine}) "
             f"net=off files=own-folder {limits_line}; self-test {self.held}/{self.held}"
         )
 
@@ -72,7 +73,7 @@ def prove_box() -> Proven:
     reasons: list[str] = []
     for route in routes():
         try:
-            return prove(route, lambda argv: _in_a_box(argv, route))
+            return prove(route, partial(_in_a_box, route))
         except ExecutionError as error:
             _LOG.info("no box by route %s: %s", route.value, error)
             if error.message.key != "execution.box_refused":
@@ -135,7 +136,7 @@ def _private(home: str) -> list[str]:
     return [n for n in names if not any(f"{path}/".startswith(f"{home}/{n}/") for path in shown)][:100]
 
 
-def _in_a_box(argv: tuple[str, ...], route: Route) -> subprocess.Popen[bytes]:
+def _in_a_box(route: Route, argv: tuple[str, ...]) -> subprocess.Popen[bytes]:
     boxed = Boxed((sys.executable, "-I", *argv), Limits(), environment(1, HOME), readable=(CANARY,))
     return launch_boxed(boxed, route, Account(), stdio=subprocess.PIPE, stderr=subprocess.PIPE)
 

@@ -60,7 +60,10 @@ class BoxedKernelExecutor:
             argv=kernel_command(f"{PROBE_FOLDER}/boot.py", pipe.arguments, JOB_FILE, CONNECTION_FILE),
             limits=job.limits,
             env=kernel_environment(job.limits.threads, HOME),
-            readable=(Mount(os.path.realpath(job.data), DATA_FOLDER), Mount(os.path.realpath(self._probe), PROBE_FOLDER)),
+            readable=(
+                Mount(os.path.realpath(job.data), DATA_FOLDER),
+                Mount(os.path.realpath(self._probe), PROBE_FOLDER),
+            ),
             files={JOB_FILE: job_file(job, DATA_FOLDER), CONNECTION_FILE: json.dumps(address.connection())},
             pass_fds=pipe.pass_fds,
         )

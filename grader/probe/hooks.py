@@ -6,6 +6,7 @@ A finder in front of `sys.meta_path` lets the usual finders find the module and 
 
 from __future__ import annotations
 
+import random
 import sys
 from collections.abc import Callable
 from importlib.abc import MetaPathFinder
@@ -66,7 +67,10 @@ class AfterImport(MetaPathFinder):
             return
 
         def exec_module(module: ModuleType) -> None:
+            # TensorFlow's import draws from it: what a seed gives must not depend on when that happens.
+            state = random.getstate()
             execute(module)
+            random.setstate(state)
             if "exec_module" in vars(loader):
                 del loader.exec_module  # type: ignore[union-attr]
             for action in actions:

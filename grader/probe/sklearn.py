@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -25,7 +26,7 @@ def watch(probe: Probe, module: ModuleType) -> None:
         for name in FUNCTIONS:
             function = getattr(module, name, None)
             if function is not None:
-                setattr(module, name, _function(probe, name, function))
+                _replace_everywhere(name, function, _function(probe, name, function))
 
 
 def _method(probe: Probe, name: str, original: Any) -> Any:
@@ -59,6 +60,13 @@ def _function(probe: Probe, name: str, original: Any) -> Any:
         return result
 
     return wrapper
+
+
+def _replace_everywhere(name: str, original: Any, replacement: Any) -> None:
+    """In the modules that re-export it too, when they were imported before (a warm process)."""
+    for module in list(sys.modules.values()):
+        if module.__name__.startswith("sklearn.") and vars(module).get(name) is original:
+            setattr(module, name, replacement)
 
 
 def _plain(params: dict[str, Any]) -> dict[str, Any]:

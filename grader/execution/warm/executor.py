@@ -34,11 +34,18 @@ from grader.model.errors import ExecutionError
 
 _LOG = logging.getLogger(__name__)
 
-MODULES = (
-    *("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "numpy", "tensorflow", "keras"),
-    *("sklearn.metrics", "matplotlib.pyplot", "matplotlib_inline.backend_inline"),
+KERNEL = (
+    *("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.debugger", "sqlite3"),
+    *("IPython.core.completerlib", "IPython.core.magics", "IPython.extensions.storemagic"),
+    "tornado.platform.asyncio",
 )
-"""What a zygote imports, and nothing else: no operation of any of these may run in it."""
+"""What a kernel imports as it starts."""
+LIBRARIES = (
+    *("numpy", "tensorflow", "keras", "sklearn.metrics", "matplotlib.pyplot"),
+    "matplotlib_inline.backend_inline",
+)
+"""What practicals import. No operation of any of these may run in a zygote."""
+_PRELOAD = "preload.py"
 
 
 class WarmKernelExecutor:
@@ -55,7 +62,7 @@ class WarmKernelExecutor:
         cold: BoxedKernelExecutor,
         *,
         probe: Path = PROBE,
-        modules: Sequence[str] = MODULES,
+        modules: Sequence[str] = (*KERNEL, *LIBRARIES),
         account: Account | None = None,
     ) -> None:
         self._proven = proven
@@ -109,7 +116,8 @@ class WarmKernelExecutor:
             Mount(os.path.realpath(data), DATA_FOLDER),
             Mount(os.path.realpath(self._probe), PROBE_FOLDER),
         )
-        return Place(readable, threads, (JOB_FILE, CONNECTION_FILE), self._modules)
+        own = (f"{PROBE_FOLDER}/{_PRELOAD}",) if (self._probe / _PRELOAD).is_file() else ()
+        return Place(readable, threads, (JOB_FILE, CONNECTION_FILE), (*self._modules, *own))
 
     def _zygote(self, place: Place) -> Zygote:
         """The zygote of a place, started when there is none or it has died. Raises Refused."""

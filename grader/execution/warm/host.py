@@ -6,10 +6,12 @@ import contextlib
 import json
 import os
 import socket
+import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from grader.execution.bubblewrap import (
     HOME,
@@ -27,14 +29,13 @@ from grader.execution.port import Limits
 from grader.execution.processes import ErrorTail, kill_tree
 from grader.execution.seccomp import seccomp_filter
 from grader.execution.warm.process import WarmProcess
-from grader.execution.warm.zygote import FIRST_EXTRA as FIRST_EXTRA
+from grader.execution.warm.zygote import FIRST_EXTRA as FIRST_EXTRA  # a constant of the program inside
 from grader.model.errors import ExecutionError
 
 _INSIDE = "/opt/kernel/warm"
 _PROGRAMS = tuple(Path(__file__).with_name(name) for name in ("zygote.py", "nest.py"))
 _START_SECONDS = 90
 _FORK_SECONDS = 20
-_DESCRIPTORS = 4
 
 
 class Refused(Exception):
@@ -96,7 +97,9 @@ class Zygote:
                 (control.fileno(),),
                 nested=True,
             )
-            self.process = launch_boxed(boxed, route, account, stdio=-3, stderr=-1)
+            self.process = launch_boxed(
+                boxed, route, account, stdio=subprocess.DEVNULL, stderr=subprocess.PIPE
+            )
         said = ErrorTail(self.process)
         self._control.settimeout(_START_SECONDS)
         with contextlib.suppress(OSError):
@@ -116,7 +119,7 @@ class Zygote:
     def fork(self, order: Order) -> WarmProcess:
         """A box running the order's program. Raises Refused when there will be none."""
         keeper, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        streams = _Streams(order.piped)
+        streams = _Streams(piped=order.piped)
         try:
             with theirs:
                 given = [*streams.theirs, theirs.fileno(), *order.pass_fds]
@@ -126,7 +129,7 @@ class Zygote:
             message, descriptors, _, _ = socket.recv_fds(keeper, 200, 1)
             if message != b"started":
                 raise Refused(message.decode("utf-8", "replace") or streams.last_words())
-            return WarmProcess(descriptors[0], keeper, *streams.ours)
+            return WarmProcess(descriptors[0], keeper, streams.stdin, streams.stdout, streams.stderr)
         except (OSError, Refused) as error:
             streams.close()
             keeper.close()
@@ -134,37 +137,34 @@ class Zygote:
 
 
 class _Streams:
-    """The three standard streams of a program: its ends as descriptors, ours as files (or None)."""
+    """The standard streams of a program: its ends as descriptors, ours as files."""
 
-    def __init__(self, piped: bool) -> None:
-        self._null = os.open(os.devnull, os.O_RDWR)
-        pipes = [os.pipe() for _ in range(3 if piped else 1)]
-        (read_errors, errors), *rest = pipes
-        self.theirs = [self._null, self._null, errors]
-        self.ours = [None, None, os.fdopen(read_errors, "rb")]
-        if rest:
-            (stdin, our_stdin), (our_stdout, stdout) = rest
+    def __init__(self, *, piped: bool) -> None:
+        self.stdin: IO[bytes] | None = None
+        self.stdout: IO[bytes] | None = None
+        read_errors, errors = os.pipe()
+        self.stderr: IO[bytes] = os.fdopen(read_errors, "rb")
+        if piped:
+            (stdin, our_stdin), (our_stdout, stdout) = os.pipe(), os.pipe()
+            self.stdin, self.stdout = os.fdopen(our_stdin, "wb"), os.fdopen(our_stdout, "rb")
             self.theirs = [stdin, stdout, errors]
-            self.ours = [os.fdopen(our_stdin, "wb"), os.fdopen(our_stdout, "rb"), self.ours[2]]
+        else:
+            self.theirs = [os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_WRONLY), errors]
 
     def close_theirs(self) -> None:
-        for descriptor in {self._null, *self.theirs}:
-            os.close(descriptor)
-        self.theirs = []
+        while self.theirs:
+            os.close(self.theirs.pop())
 
     def last_words(self) -> str:
-        stderr = self.ours[2]
-        assert stderr is not None
-        return stderr.read(2000).decode("utf-8", "replace").strip() or "no answer"
+        return self.stderr.read(2000).decode("utf-8", "replace").strip() or "no answer"
 
     def close(self) -> None:
-        if self.theirs:
-            self.close_theirs()
-        for stream in self.ours:
+        self.close_theirs()
+        for stream in (self.stdin, self.stdout, self.stderr):
             if stream is not None:
                 stream.close()
 
 
-def _command(control: int, modules: Iterator[str] | Sequence[str]) -> tuple[str, ...]:
+def _command(control: int, modules: Sequence[str]) -> tuple[str, ...]:
     python = (sys.executable, "-P", "-s", "-B", "-X", "utf8")
     return (*python, f"{_INSIDE}/zygote.py", str(control), *modules)

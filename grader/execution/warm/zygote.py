@@ -1,6 +1,8 @@
 """The zygote: imports libraries, then forks a boxed process for each order. Runs inside bubblewrap's box.
 
-    python -P zygote.py CONTROL_FD MODULE...
+    python -P zygote.py CONTROL_FD MODULE_OR_SCRIPT...
+
+First it imports the modules, and runs the scripts (absolute paths) as modules of no name.
 
 It answers b"ready" on the control socket (SEQPACKET). Each order is one JSON object, with descriptors:
 
@@ -54,7 +56,10 @@ def main(control: int, modules: list[str]) -> None:
     nest = _nest()
     nest.die_with_parent()
     for name in modules:
-        importlib.import_module(name)
+        if name.startswith("/"):
+            runpy.run_path(name)
+        else:
+            importlib.import_module(name)
     # The kernel reaps the keepers.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     # Objects alive now stay out of collections: a collection in a child would write to every shared page.
