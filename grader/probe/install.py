@@ -14,6 +14,8 @@ from .state import Probe
 def install(probe: Probe, protocol: int, versions: dict[str, str]) -> None:
     """Say hello, seed, and wait for the libraries to be imported."""
     probe.channel.send("hello", {"probe": protocol, "versions": versions})
+    # The kernel's own start draws from it.
+    probe.at_start.append(lambda: random.seed(probe.job.seed))
     random.seed(probe.job.seed)
     finder = AfterImport(probe.quietly)
     finder.install()
