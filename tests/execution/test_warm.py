@@ -14,10 +14,14 @@ import psutil
 import pytest
 from runs import executor_of, job
 
+from grader.execution.bubblewrap import Account
+from grader.execution.canary import prove_box
 from grader.execution.isolated import PROBE, BoxedKernelExecutor
-from grader.execution.port import Executor, RawRun
+from grader.execution.layout import Mount
+from grader.execution.port import Executor, Limits, RawRun
 from grader.execution.processes import alive
 from grader.execution.warm.executor import WarmKernelExecutor
+from grader.execution.warm.host import Order, Place, Zygote
 from grader.execution.warm.precede import must_precede_imports
 from grader.model.evidence import Ended
 from grader.model.submission import CellKind, SourceCell
@@ -92,10 +96,15 @@ def test_such_a_notebook_runs_cold(warm: WarmKernelExecutor, data: Path) -> None
     assert "(warm, " in warm.run(job("1", data=data)).isolation
 
 
-def held(executor: WarmKernelExecutor) -> tuple[int, int, int]:
+def is_warm(process: psutil.Process) -> bool:
+    """A zygote, or what it forked."""
+    return "/opt/kernel/warm/zygote.py" in process.cmdline()
+
+
+def held() -> tuple[int, int, int]:
     """Processes below us, and the open descriptors of ours and of the zygotes."""
     ours = list(alive(psutil.Process().children(recursive=True)))
-    zygotes = [p for p in ours if "/opt/kernel/warm/zygote.py" in p.cmdline()]
+    zygotes = [process for process in ours if is_warm(process)]
     return len(ours), psutil.Process().num_fds(), sum(p.num_fds() for p in zygotes)
 
 
@@ -105,11 +114,11 @@ def test_many_forks_leave_nothing(warm: WarmKernelExecutor, data: Path) -> None:
     asked = job("print(open('/proc/self/mounts').read())", data=data)
     first = texts(warm.run(asked))
     settle()
-    before = held(warm)
+    before = held()
     for _ in range(_FORKS):
         assert texts(warm.run(asked)) == first
     settle()
-    assert held(warm) == before
+    assert held() == before
 
 
 def settle() -> None:
@@ -148,16 +157,15 @@ def test_runs_at_once_do_not_meet(warm: WarmKernelExecutor, data: Path) -> None:
 @pytest.mark.sandbox
 def test_a_killed_zygote_takes_its_children_and_is_replaced(warm: WarmKernelExecutor, data: Path) -> None:
     """The run under way ends as one whose kernel died; the next one works."""
-    [zygote] = warm._zygotes.values()
+    warm.ready(data, threads=1)
     kernels: list[psutil.Process] = []
     begun = threading.Event()
 
     def kill() -> None:
         begun.wait(30)
-        inside = psutil.Process(zygote.process.pid).children(recursive=True)
-        kernels.extend(inside)
-        # Parents come first: below two bubblewraps, the zygote is the first that runs its program.
-        next(p for p in inside if p.cmdline()[-1:] and "/opt/kernel/warm/zygote.py" in p.cmdline()).kill()
+        kernels.extend(p for p in psutil.Process().children(recursive=True) if is_warm(p))
+        # The oldest of them is the zygote, since parents come first.
+        next(p for p in kernels if p.name().startswith("python")).kill()
 
     killer = threading.Thread(target=kill)
     killer.start()
@@ -167,7 +175,7 @@ def test_a_killed_zygote_takes_its_children_and_is_replaced(warm: WarmKernelExec
     killer.join()
     assert done.ended is Ended.KERNEL_DIED
     _, left = psutil.wait_procs(kernels, timeout=5)
-    assert len(kernels) >= 4
+    assert len(kernels) >= 3
     assert not left
     again = warm.run(job("print(1)", data=data))
     assert texts(again) == ["1\n"]
@@ -239,3 +247,53 @@ def test_libraries_work_in_a_forked_kernel(full: WarmKernelExecutor, data: Path)
     assert texts(done) == ["", "2\n", "<Figure size 640x480 with 1 Axes>\n", "1.0\n", "shell\n"]
     for kind in (b'"type":"fit', b'"type":"figure"', b'"estimator":"accuracy_score"'):
         assert kind in done.frames
+
+
+@pytest.mark.sandbox
+def test_libraries_that_cannot_be_imported_are_tried_once(
+    data: Path, warmed: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The jobs run cold, and say nothing of a fork."""
+    small = executor_of("warm")
+    assert isinstance(small, WarmKernelExecutor)
+    executor = WarmKernelExecutor(small._proven, small._cold, probe=small._probe, modules=("no_such",))
+    with caplog.at_level(logging.WARNING):
+        runs = [executor.run(job("print(1)", data=data)) for _ in range(2)]
+    assert [texts(run) for run in runs] == [["1\n"]] * 2
+    assert "No module named" in caplog.text
+    assert "warm" not in runs[0].isolation
+
+
+@pytest.mark.sandbox
+def test_a_program_gets_its_own_descriptors_only(tmp_path: Path, warmed: None) -> None:
+    """Not the zygote's control socket, by which it could take part in other runs."""
+    proven = prove_box()
+    script = tmp_path / "look.py"
+    script.write_text(
+        "import os\n"
+        # Without the one that lists them.
+        "fds = ['/proc/self/fd/' + name for name in os.listdir('/proc/self/fd')]\n"
+        "print([(path[-1:], os.readlink(path).split(':')[0]) for path in sorted(fds) if os.path.exists(path)])\n"
+        "status = dict(line.split(':', 1) for line in open('/proc/self/status'))\n"
+        "print({int(status[name], 16) for name in status if name.startswith('Cap')})\n"
+        "print(status['NoNewPrivs'].strip(), os.getresuid(), os.getsid(0) == os.getpid())\n"
+        "try:\n    open('/proc/1/mem', 'rb')\nexcept OSError:\n    print('held')\n"
+    )
+    zygote = Zygote(Place((Mount(str(script), "/opt/kernel/look.py"),)), proven.route, Account())
+    try:
+        process = zygote.fork(Order(("/opt/kernel/look.py",), Limits(), piped=True))
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        with process.stdin, process.stdout, process.stderr:
+            said = process.stdout.read().decode().splitlines()
+            assert not process.stderr.read()
+        process.wait(10)
+    finally:
+        zygote.close()
+    assert said == [
+        "[('0', 'pipe'), ('1', 'pipe'), ('2', 'pipe')]",
+        "{0}",
+        "1 (1000, 1000, 1000) True",
+        "held",
+    ]

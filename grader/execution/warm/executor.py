@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import secrets
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,8 +28,8 @@ from grader.execution.layout import Mount
 from grader.execution.port import Job, Limits, RawRun
 from grader.execution.processes import ErrorTail
 from grader.execution.warm.host import FIRST_EXTRA, Order, Place, Refused, Zygote
+from grader.execution.warm.pool import Pool
 from grader.execution.warm.precede import must_precede_imports
-from grader.model.errors import ExecutionError
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,7 +50,8 @@ _PRELOAD = "preload.py"
 class WarmKernelExecutor:
     """Forks each job's kernel; what cannot be forked runs in `cold`. Safe to use from several threads.
 
-    There is one zygote for each data folder and number of threads, started by the first job that needs it.
+    There is one zygote for each data folder and number of threads, started by the first job that needs it
+    (see `Pool`).
     """
 
     tier = "isolated"
@@ -69,9 +69,7 @@ class WarmKernelExecutor:
         self._cold = cold
         self._probe = probe
         self._modules = tuple(modules)
-        self._account = account or Account()
-        self._zygotes: dict[Place, Zygote] = {}
-        self._lock = threading.Lock()
+        self._pool = Pool(proven.route, account or Account())
 
     def isolation(self, limits: Limits) -> str:
         """The tier, what it enforces, and how many canary attacks it held."""
@@ -80,24 +78,24 @@ class WarmKernelExecutor:
     def run(self, job: Job) -> RawRun:
         if must_precede_imports(job.cells):
             return self._cold.run(job)
+        line = self.isolation(job.limits)
         try:
-            return run_kernel(job, lambda pipe: self._start(job, pipe), self.isolation(job.limits))
+            with self._pool.lease(self._place(job.data, job.limits.threads)) as zygote:
+                return run_kernel(job, lambda pipe: self._start(zygote, job, pipe), line)
         except Refused as refused:
             _LOG.warning("not forked, started anew instead: %s", refused)
             return self._cold.run(job)
 
     def ready(self, data: Path, threads: int) -> None:
         """Start ahead of the first job the zygote that it will need."""
-        self._zygote(self._place(data, threads))
+        with self._pool.lease(self._place(data, threads)):
+            pass
 
     def close(self) -> None:
         """End the zygotes and whatever they forked."""
-        with self._lock:
-            for zygote in self._zygotes.values():
-                zygote.close()
-            self._zygotes.clear()
+        self._pool.close()
 
-    def _start(self, job: Job, pipe: EvidencePipe) -> RunningKernel:
+    def _start(self, zygote: Zygote, job: Job, pipe: EvidencePipe) -> RunningKernel:
         address = Address("ipc", f"{SOCKETS}/{secrets.token_hex(4)}", ipc_ports(), secrets.token_hex(16))
         boot = (f"{PROBE_FOLDER}/boot.py", "--evidence-fd", str(FIRST_EXTRA))
         order = Order(
@@ -106,7 +104,7 @@ class WarmKernelExecutor:
             {JOB_FILE: job_file(job, DATA_FOLDER), CONNECTION_FILE: json.dumps(address.connection())},
             pipe.pass_fds,
         )
-        process = self._zygote(self._place(job.data, job.limits.threads)).fork(order)
+        process = zygote.fork(order)
         # By way of the first process of the box, whose file tree is the kernel's.
         outside = replace(address, ip=f"/proc/{process.pid}/root{address.ip}")
         return RunningKernel(process, lambda: outside if listening(outside) else None, ErrorTail(process))
@@ -118,17 +116,3 @@ class WarmKernelExecutor:
         )
         own = (f"{PROBE_FOLDER}/{_PRELOAD}",) if (self._probe / _PRELOAD).is_file() else ()
         return Place(readable, threads, (JOB_FILE, CONNECTION_FILE), (*self._modules, *own))
-
-    def _zygote(self, place: Place) -> Zygote:
-        """The zygote of a place, started when there is none or it has died. Raises Refused."""
-        with self._lock:
-            zygote = self._zygotes.get(place)
-            if zygote is not None and zygote.alive():
-                return zygote
-            if zygote is not None:
-                zygote.close()
-            try:
-                self._zygotes[place] = Zygote(place, self._proven.route, self._account)
-            except ExecutionError as error:
-                raise Refused(str(error)) from error
-            return self._zygotes[place]

@@ -106,7 +106,7 @@ class Zygote:
             if self._control.recv(64) == b"ready":
                 return
         self.close()
-        raise ExecutionError("execution.box_refused", reason=" ".join(said().split()) or "no answer")
+        raise ExecutionError("execution.box_refused", reason=_last_line(said()))
 
     def alive(self) -> bool:
         return self.process.poll() is None
@@ -156,13 +156,18 @@ class _Streams:
             os.close(self.theirs.pop())
 
     def last_words(self) -> str:
-        return self.stderr.read(2000).decode("utf-8", "replace").strip() or "no answer"
+        return _last_line(self.stderr.read(4000).decode("utf-8", "replace"))
 
     def close(self) -> None:
         self.close_theirs()
         for stream in (self.stdin, self.stdout, self.stderr):
             if stream is not None:
                 stream.close()
+
+
+def _last_line(text: str) -> str:
+    """Of a traceback, what matters to those who read a log."""
+    return text.strip().rpartition("\n")[2][:300] or "no answer"
 
 
 def _command(control: int, modules: Sequence[str]) -> tuple[str, ...]:
