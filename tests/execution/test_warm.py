@@ -272,8 +272,8 @@ def test_a_program_gets_its_own_descriptors_only(tmp_path: Path, warmed: None) -
     script.write_text(
         "import os\n"
         # Without the one that lists them.
-        "fds = ['/proc/self/fd/' + name for name in os.listdir('/proc/self/fd')]\n"
-        "print([(path[-1:], os.readlink(path).split(':')[0]) for path in sorted(fds) if os.path.exists(path)])\n"
+        "fds = ['/proc/self/fd/' + name for name in sorted(os.listdir('/proc/self/fd'))]\n"
+        "print([(path[-1:], os.readlink(path).split(':')[0]) for path in fds if os.access(path, 0)])\n"
         "status = dict(line.split(':', 1) for line in open('/proc/self/status'))\n"
         "print({int(status[name], 16) for name in status if name.startswith('Cap')})\n"
         "print(status['NoNewPrivs'].strip(), os.getresuid(), os.getsid(0) == os.getpid())\n"
