@@ -29,9 +29,10 @@ from grader.execution.port import Limits
 from grader.execution.processes import ErrorTail, kill_tree
 from grader.execution.seccomp import seccomp_filter
 from grader.execution.warm.process import WarmProcess
-from grader.execution.warm.zygote import FIRST_EXTRA as FIRST_EXTRA  # a constant of the program inside
 from grader.model.errors import ExecutionError
 
+FIRST_EXTRA = 4
+"""After the three streams and the order's own socket, as in zygote.py (which only Unix can import)."""
 _INSIDE = "/opt/kernel/warm"
 _PROGRAMS = tuple(Path(__file__).with_name(name) for name in ("zygote.py", "nest.py"))
 _START_SECONDS = 90

@@ -12,8 +12,8 @@ It answers b"ready" on the control socket (SEQPACKET). Each order is one JSON ob
     limits    {"nproc": ...}: resource limits
     filter    the system-call filter in hexadecimal, or null
 
-and the descriptors are stdin, stdout, stderr, the order's own socket, then those that the program gets from
-`FIRST_EXTRA` on. On its own socket the order is answered b"started" with a pidfd of its box's first process,
+and the descriptors are stdin, stdout, stderr, the order's own socket, then those that the program gets as
+4, 5 and so on. On its own socket the order is answered b"started" with a pidfd of its box's first process,
 or b"refused ..."; the box ends when the other end of that socket is closed.
 
 Only imports may run here. After a framework's first operation its threads exist, and a forked child without
@@ -41,7 +41,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-FIRST_EXTRA = 4
 _STDIO = (0, 1, 2)
 _SOCKET = 3
 _ORDER_BYTES = 2**17
