@@ -30,6 +30,7 @@ from grader.execution.processes import ErrorTail
 from grader.execution.warm.host import FIRST_EXTRA, Order, Place, Refused, Zygote
 from grader.execution.warm.pool import Pool
 from grader.execution.warm.precede import must_precede_imports
+from grader.model.errors import ExecutionError
 
 _LOG = logging.getLogger(__name__)
 
@@ -82,8 +83,9 @@ class WarmKernelExecutor:
         try:
             with self._pool.lease(self._place(job.data, job.limits.threads)) as zygote:
                 return run_kernel(job, lambda pipe: self._start(zygote, job, pipe), line)
-        except Refused as refused:
-            _LOG.warning("not forked, started anew instead: %s", refused)
+        except (Refused, ExecutionError) as error:
+            # None of the job's code has run yet.
+            _LOG.warning("not forked, started anew instead: %s", error)
             return self._cold.run(job)
 
     def ready(self, data: Path, threads: int) -> None:
