@@ -22,7 +22,10 @@ def preload() -> None:
     for path in sorted(folder.glob("*.py")):
         if path.stem not in ("__init__", "boot", "preload"):
             importlib.import_module(f"{PACKAGE}.{path.stem}")
+    # These remember their answers, and a kernel asks for them as it starts.
     sys.modules[f"{PACKAGE}.versions"].versions()
+    for name in sys.modules[f"{PACKAGE}.hooks"].imported("sklearn."):
+        sys.modules[f"{PACKAGE}.sklearn"].methods(sys.modules[name])
 
 
 preload()
