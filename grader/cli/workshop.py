@@ -64,6 +64,8 @@ class Workshop:
     def __exit__(self, *_: object) -> None:
         for bench in self._benches.values():
             bench.rebuilder.close()
+        if self._executor is not None:
+            self._executor.close()
 
     @property
     def store(self) -> EvidenceStore:

@@ -75,6 +75,9 @@ class Boxed:
     files: Mapping[str, str] = field(default_factory=dict)
     """Small read-only files made from text: name in the box -> content."""
     pass_fds: Sequence[int] = ()
+    nested: bool = False
+    """For trusted code that makes boxes inside this one: namespaces may be made in it, and it has neither
+    the filter nor the limits, which each box inside sets for itself."""
 
 
 def launch_boxed(
@@ -162,26 +165,28 @@ def _setpriv(account: Account) -> list[str]:
 def _inner(bwrap: str, layers: Layout, boxed: Boxed, fds: list[int]) -> list[str]:
     """The box itself. Its options go by a pipe: /proc/1/cmdline would show them inside."""
     limits = boxed.limits
+    scratch = scratch_folders(limits)
     options = [
         *("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
-        *("--unshare-cgroup-try", "--disable-userns", "--die-with-parent", "--new-session"),
+        *("--unshare-cgroup-try", "--die-with-parent", "--new-session"),
+        *(() if boxed.nested else ("--disable-userns",)),
         *("--uid", str(_INSIDE_ID), "--gid", str(_INSIDE_ID), "--hostname", "localhost"),
         # Before the tree: what is shown may lie below /tmp.
-        *_scratch("/tmp", limits.scratch_bytes // 4),  # noqa: S108 - the box's own
-        *_scratch(HOME, limits.scratch_bytes // 2),
+        *_scratch("/tmp", scratch["/tmp"]),  # noqa: S108 - the box's own
+        *_scratch(HOME, scratch[HOME]),
         *_tree(layers),
         *("--proc", "/proc", "--dev", "/dev"),
-        *_scratch("/dev/shm", limits.scratch_bytes // 4),  # noqa: S108
-        *_scratch(SOCKETS, 2**20),
+        *_scratch("/dev/shm", scratch["/dev/shm"]),  # noqa: S108
+        *_scratch(SOCKETS, scratch[SOCKETS]),
         *_written({**_FILES, **boxed.files}, fds),
         *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME, "--clearenv"),
         *(word for name, value in _full(boxed.env).items() for word in ("--setenv", name, value)),
     ]
     filter_bytes = seccomp_filter()
-    if filter_bytes is not None:
+    if filter_bytes is not None and not boxed.nested:
         options += ["--seccomp", str(_in_memory(filter_bytes, fds))]
     fd = _in_memory("\0".join(options), fds)
-    return [bwrap, "--args", str(fd), "--", *_prlimit(limits), *boxed.argv]
+    return [bwrap, "--args", str(fd), "--", *(() if boxed.nested else _prlimit(limits)), *boxed.argv]
 
 
 def _tree(layers: Layout) -> list[str]:
@@ -223,7 +228,9 @@ def _scratch(name: str, size: int) -> list[str]:
 def _written(files: Mapping[str, str], fds: list[int]) -> list[str]:
     words: list[str] = []
     for name, text in files.items():
-        words += ["--perms", "0444", "--ro-bind-data", str(_in_memory(text, fds)), name]
+        # Files of the root folder, which is made read-only in the end: nothing can be mounted over the
+        # deleted ones that --ro-bind-data shows, as boxes in this one do.
+        words += ["--perms", "0444", "--file", str(_in_memory(text, fds)), name]
     return words
 
 
@@ -231,11 +238,22 @@ def _full(env: Mapping[str, str]) -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", "USER": "student", "TMPDIR": "/tmp", **env}  # noqa: S108
 
 
-def _prlimit(limits: Limits) -> list[str]:
-    """Set inside the box: RLIMIT_NPROC counts per user namespace there, not over all the user's programs."""
+def scratch_folders(limits: Limits) -> dict[str, int]:
+    """The writable folders, each a tmpfs of at most so many bytes."""
+    size = limits.scratch_bytes
+    return {"/tmp": size // 4, HOME: size // 2, "/dev/shm": size // 4, SOCKETS: 2**20}  # noqa: S108
+
+
+def resource_limits(limits: Limits) -> dict[str, int]:
+    """By the names of RLIMIT_*, in lower case."""
     data = max(limits.memory_bytes, _DATA_FLOOR)
     caps = {"core": 0, "data": data, "fsize": limits.scratch_bytes, "nofile": _OPEN_FILES}
-    caps["nproc"] = limits.processes
+    return {**caps, "nproc": limits.processes}
+
+
+def _prlimit(limits: Limits) -> list[str]:
+    """Set inside the box: RLIMIT_NPROC counts per user namespace there, not over all the user's programs."""
+    caps = resource_limits(limits)
     return ["/usr/bin/prlimit", *(f"--{name}={value}:{value}" for name, value in caps.items())]
 
 

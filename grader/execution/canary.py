@@ -13,10 +13,11 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import IO, Protocol
 
 import psutil
 
@@ -24,14 +25,23 @@ from grader.execution.bubblewrap import HOME, Account, Boxed, Route, launch_boxe
 from grader.execution.environment import environment
 from grader.execution.layout import Mount, layout
 from grader.execution.port import Limits
-from grader.execution.processes import kill_tree, tree
+from grader.execution.processes import Process, kill_tree, tree
 from grader.execution.seccomp import seccomp_filter
 from grader.model.errors import ExecutionError
 
 _LOG = logging.getLogger(__name__)
 _SECONDS = 20
 _SCRIPT = Path(__file__).with_name("canary_inside.py")
-_INSIDE = "/opt/kernel/canary.py"
+CANARY = Mount(str(_SCRIPT), "/opt/kernel/canary.py")
+
+
+class Attacker(Process, Protocol):
+    """The canary's process, with pipes."""
+
+    @property
+    def stdin(self) -> IO[bytes] | None: ...
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +51,15 @@ class Proven:
     route: Route
     held: int
     seccomp: bool
+    warm: bool = False
+    """Whether it was the box of a forked child that held."""
 
     def line(self, limits_line: str) -> str:
         """One line for people: tier and what it enforces."""
         machine = "seccomp" if self.seccomp else f"no seccomp filter for {platform.machine()}"
+        warm = "warm, in " if self.warm else ""
         return (
-            f"isolation: isolated (bubblewrap: user+pid+net+ipc+uts+mount namespaces, {machine}) "
+            f"isolation: isolated ({warm}bubblewrap: user+pid+net+ipc+uts+mount namespaces, {machine}) "
             f"net=off files=own-folder {limits_line}; self-test {self.held}/{self.held}"
         )
 
@@ -60,7 +73,7 @@ def prove_box() -> Proven:
     reasons: list[str] = []
     for route in routes():
         try:
-            return _prove(route)
+            return prove(route, partial(_in_a_box, route))
         except ExecutionError as error:
             _LOG.info("no box by route %s: %s", route.value, error)
             if error.message.key != "execution.box_refused":
@@ -69,9 +82,13 @@ def prove_box() -> Proven:
     raise ExecutionError("execution.box_refused", reason=reasons[0])
 
 
-def _prove(route: Route) -> Proven:
+def prove(route: Route, start: Callable[[tuple[str, ...]], Attacker], *, warm: bool = False) -> Proven:
+    """Attack from inside the box in which `start` runs the canary, given its arguments.
+
+    Raises ExecutionError when an attack succeeds.
+    """
     with _targets() as targets:
-        report, real_uids = _attack(route, targets)
+        report, real_uids = _attack(start, targets)
     held = report.get("held")
     if not isinstance(held, dict) or not held:
         raise ExecutionError("execution.box_refused", reason="no answer")
@@ -80,7 +97,7 @@ def _prove(route: Route) -> Proven:
         raise ExecutionError("execution.box_leaks", attacks=", ".join(failed))
     if report.get("kernel") is not True:
         raise ExecutionError("execution.box_no_kernel", python=sys.executable)
-    return Proven(route, len(held), bool(targets["seccomp"]))
+    return Proven(route, len(held), bool(targets["seccomp"]), warm)
 
 
 @contextlib.contextmanager
@@ -119,15 +136,16 @@ def _private(home: str) -> list[str]:
     return [n for n in names if not any(f"{path}/".startswith(f"{home}/{n}/") for path in shown)][:100]
 
 
-def _attack(route: Route, targets: Mapping[str, object]) -> tuple[Mapping[str, object], set[int]]:
+def _in_a_box(route: Route, argv: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    boxed = Boxed((sys.executable, "-I", *argv), Limits(), environment(1, HOME), readable=(CANARY,))
+    return launch_boxed(boxed, route, Account(), stdio=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def _attack(
+    start: Callable[[tuple[str, ...]], Attacker], targets: Mapping[str, object]
+) -> tuple[Mapping[str, object], set[int]]:
     """What the canary reports, and the real uids of the processes inside the box."""
-    boxed = Boxed(
-        (sys.executable, "-I", _INSIDE, json.dumps(dict(targets))),
-        Limits(),
-        environment(1, HOME),
-        readable=(Mount(str(_SCRIPT), _INSIDE),),
-    )
-    process = launch_boxed(boxed, route, Account(), stdio=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start((CANARY.target, json.dumps(dict(targets))))
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None

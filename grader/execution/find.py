@@ -8,6 +8,8 @@ from grader.execution.canary import prove_box
 from grader.execution.isolated import BoxedKernelExecutor
 from grader.execution.port import Executor
 from grader.execution.unprotected import UnprotectedExecutor
+from grader.execution.warm.executor import WarmKernelExecutor
+from grader.execution.warm.prove import prove_fork
 from grader.model.errors import ExecutionError
 
 _LOG = logging.getLogger(__name__)
@@ -22,4 +24,9 @@ def best_executor(*, allow_unprotected: bool) -> Executor:
             raise
         _LOG.warning("running unprotected: %s", error)
         return UnprotectedExecutor()
-    return BoxedKernelExecutor(proven)
+    cold = BoxedKernelExecutor(proven)
+    try:
+        return WarmKernelExecutor(prove_fork(proven.route), cold)
+    except ExecutionError as error:
+        _LOG.warning("no kernel is forked on this machine, each is started anew: %s", error)
+        return cold

@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -26,10 +27,10 @@ from grader.model.text import Message
 
 PROBE = Path(__file__).resolve().parent.parent / "probe"
 
-_DATA = "/data"
-_PROBE = "/opt/kernel/probe"
-_JOB = "/opt/kernel/job.json"
-_CONNECTION = "/opt/kernel/connection.json"
+DATA_FOLDER = "/data"
+PROBE_FOLDER = "/opt/kernel/probe"
+JOB_FILE = "/opt/kernel/job.json"
+CONNECTION_FILE = "/opt/kernel/connection.json"
 
 
 class BoxedKernelExecutor:
@@ -43,21 +44,10 @@ class BoxedKernelExecutor:
         self._account = account or Account()
 
     def run(self, job: Job) -> RawRun:
-        began = time.monotonic()
-        over: list[Watchdog] = []
-        pipe = EvidencePipe(job.limits.evidence_bytes, lambda: over[0].end(too_much_evidence(job)))
-        try:
-            running = self._start(job, pipe)
-            watchdog = Watchdog(running.process, job.limits.memory_bytes)
-            over.append(watchdog)
-            pipe.started()
-            try:
-                cells, stop = Drive(job, running, watchdog).run()
-            finally:
-                watchdog.finish()
-        finally:
-            frames = pipe.collected()
-        return raw_run(stop, frames, cells, self.isolation(job.limits), time.monotonic() - began)
+        return run_kernel(job, lambda pipe: self._start(job, pipe), self.isolation(job.limits))
+
+    def close(self) -> None:
+        """Nothing is held between runs."""
 
     def isolation(self, limits: Limits) -> str:
         """The tier, what it enforces, and how many canary attacks it held."""
@@ -67,17 +57,39 @@ class BoxedKernelExecutor:
         prefix = f"{SOCKETS}/{secrets.token_hex(4)}"
         address = Address("ipc", prefix, ipc_ports(), secrets.token_hex(16))
         boxed = Boxed(
-            argv=kernel_command(f"{_PROBE}/boot.py", pipe.arguments, _JOB, _CONNECTION),
+            argv=kernel_command(f"{PROBE_FOLDER}/boot.py", pipe.arguments, JOB_FILE, CONNECTION_FILE),
             limits=job.limits,
             env=kernel_environment(job.limits.threads, HOME),
-            readable=(Mount(os.path.realpath(job.data), _DATA), Mount(os.path.realpath(self._probe), _PROBE)),
-            files={_JOB: job_file(job, _DATA), _CONNECTION: json.dumps(address.connection())},
+            readable=(
+                Mount(os.path.realpath(job.data), DATA_FOLDER),
+                Mount(os.path.realpath(self._probe), PROBE_FOLDER),
+            ),
+            files={JOB_FILE: job_file(job, DATA_FOLDER), CONNECTION_FILE: json.dumps(address.connection())},
             pass_fds=pipe.pass_fds,
         )
         route, account = self._proven.route, self._account
         process = launch_boxed(boxed, route, account, stdio=subprocess.DEVNULL, stderr=subprocess.PIPE)
         said = ErrorTail(process)
         return RunningKernel(process, lambda: _seen_from_outside(process.pid, address), said)
+
+
+def run_kernel(job: Job, start: Callable[[EvidencePipe], RunningKernel], isolation: str) -> RawRun:
+    """Run a job in the kernel that `start` gives, and leave no process of it."""
+    began = time.monotonic()
+    over: list[Watchdog] = []
+    pipe = EvidencePipe(job.limits.evidence_bytes, lambda: over[0].end(too_much_evidence(job)))
+    try:
+        running = start(pipe)
+        watchdog = Watchdog(running.process, job.limits.memory_bytes)
+        over.append(watchdog)
+        pipe.started()
+        try:
+            cells, stop = Drive(job, running, watchdog).run()
+        finally:
+            watchdog.finish()
+    finally:
+        frames = pipe.collected()
+    return raw_run(stop, frames, cells, isolation, time.monotonic() - began)
 
 
 def _seen_from_outside(pid: int, address: Address) -> Address | None:

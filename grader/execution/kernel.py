@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import queue
 import socket
 import stat
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,12 +20,15 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
+from grader.execution.processes import Process
+
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 MESSAGE_BYTES = 8 * 2**20
 """Longest message taken from a kernel; a longer one breaks the connection, which ends the run."""
 _QUEUE = 32
 """Messages zmq may hold for us; with MESSAGE_BYTES this bounds what a flood costs the grader."""
-_POLL_SECONDS = 0.03
+_POLL_SECONDS = 0.01
+_READY_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class Address:
 class RunningKernel:
     """A kernel's process, how to learn where it listens (None: not yet), and what it wrote to stderr."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     find: Callable[[], Address | None]
     said: Callable[[], str]
 
@@ -107,9 +111,32 @@ async def connect(
     client: AsyncKernelClient = manager.client()
     # No heartbeat: its channel would connect again and again to a path that the student can replace.
     client.start_channels(hb=False, stdin=False, control=False)
-    await client.wait_for_ready(timeout=60)
+    await _ready(client, running)
     client.allow_stdin = False
     return manager, client
+
+
+async def _ready(client: AsyncKernelClient, running: RunningKernel) -> None:
+    """Wait until the kernel answers on both channels. Raises RuntimeError when it does not.
+
+    The client's own `wait_for_ready` ends by waiting 0.2 s for silence. Here it is the status that belongs
+    to our question which shows that what the kernel publishes reaches us.
+    """
+    until = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < until and running.process.poll() is None:
+        asked = client.kernel_info()
+        with contextlib.suppress(queue.Empty):
+            while _parent(await client.shell_channel.get_msg(timeout=1)) != asked:
+                pass
+            while True:
+                message = await client.iopub_channel.get_msg(timeout=1)
+                if _parent(message) == asked and message["content"].get("execution_state") == "idle":
+                    return
+    raise RuntimeError("the kernel did not answer")
+
+
+def _parent(message: dict[str, Any]) -> object:
+    return message["parent_header"].get("msg_id")
 
 
 def bounded_context() -> zmq.asyncio.Context:

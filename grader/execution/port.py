@@ -94,3 +94,7 @@ class Executor(Protocol):
         ExecutionError when the sandbox itself cannot be started.
         """
         ...
+
+    def close(self) -> None:
+        """Let go of whatever is held between runs. No run may be under way or follow."""
+        ...

@@ -9,11 +9,29 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
+from typing import IO, Any, Protocol
 
 import psutil
 
 _LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 0.2
+
+
+class Process(Protocol):
+    """What is needed of `subprocess.Popen`, for processes that are not our children too.
+
+    `pid` is no other process's number as long as `returncode` is None.
+    """
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | Any: ...
+    @property
+    def stderr(self) -> IO[bytes] | None: ...
+    def poll(self) -> int | None: ...
+    def kill(self) -> None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
 
 
 def tree(pid: int) -> list[psutil.Process]:
@@ -78,17 +96,19 @@ def _pss(pid: int) -> int:
     return 0
 
 
-def kill_tree(process: subprocess.Popen[bytes], seen: list[psutil.Process] | None = None) -> None:
+def kill_tree(process: Process, seen: list[psutil.Process] | None = None) -> None:
     """SIGKILL the process, all its descendants, its session's group, and those of `seen` still alive.
 
     `seen` are descendants noticed earlier: a daemon that left the tree is found only there. A boxed
     process needs none of that: with the first process of its namespace all others die.
     """
-    targets = {p.pid: p for p in [*(seen or ()), *tree(process.pid)]}
-    # Only while it is not reaped: afterwards the number may be another group's.
-    if os.name == "posix" and process.returncode is None:
-        with contextlib.suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)
+    targets = {p.pid: p for p in seen or ()}
+    # Only while it is not reaped: afterwards the number may be another process's, or group's.
+    if process.returncode is None:
+        targets |= {p.pid: p for p in tree(process.pid)}
+        if os.name == "posix":
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
     for target in targets.values():
         # psutil compares the start time first: a recycled pid is left alone.
         with contextlib.suppress(psutil.Error):
@@ -127,7 +147,7 @@ def alive(processes: list[psutil.Process]) -> Iterator[psutil.Process]:
 class ErrorTail:
     """The last words of a process on its stderr, read as they come so that it never waits."""
 
-    def __init__(self, process: subprocess.Popen[bytes], keep: int = 2000) -> None:
+    def __init__(self, process: Process, keep: int = 2000) -> None:
         assert process.stderr is not None
         self._stream = process.stderr
         self._keep = keep

@@ -74,6 +74,9 @@ class UnprotectedExecutor:
                 frames = evidence.collected()
         return raw_run(stop, frames, cells, self.isolation(job.limits), time.monotonic() - began)
 
+    def close(self) -> None:
+        """Nothing is held between runs."""
+
     def _evidence(self, job: Job, folder: Path, over: list[Watchdog]) -> EvidenceChannel:
         if os.name == "nt":
             return EvidenceFile(folder / "evidence", job.limits.evidence_bytes)

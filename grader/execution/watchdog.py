@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from grader.execution.processes import exceed, kill_tree, tree
+from grader.execution.processes import Process, exceed, kill_tree, tree
 from grader.model.evidence import Ended
 from grader.model.text import Message
 
@@ -29,7 +28,7 @@ class Stop:
 class Watchdog:
     """Watches one kernel process from a thread of its own until `finish`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], memory_bytes: int) -> None:
+    def __init__(self, process: Process, memory_bytes: int) -> None:
         self.stop: Stop | None = None
         self.on_stop: Callable[[], None] | None = None
         """Called once, from any thread, after the kernel was killed."""

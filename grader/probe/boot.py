@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.metadata
 import importlib.util
 import json
 import os
@@ -23,7 +22,6 @@ from pathlib import Path
 
 PACKAGE = "_probe"
 PROTOCOL = 1
-NAMED_VERSIONS = ("ipykernel", "keras", "matplotlib", "numpy", "scikit-learn", "tensorflow", "torch")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -46,18 +44,8 @@ def main(argv: list[str] | None = None) -> None:
 
 def start(probe: object) -> None:
     """Send the first frame and hook the libraries, those already imported included."""
-    importlib.import_module(f"{PACKAGE}.install").install(probe, PROTOCOL, versions())
-
-
-def versions() -> dict[str, str]:
-    """Versions of what is installed, without importing it."""
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for name in NAMED_VERSIONS:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    versions = importlib.import_module(f"{PACKAGE}.versions").versions()
+    importlib.import_module(f"{PACKAGE}.install").install(probe, PROTOCOL, versions)
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:

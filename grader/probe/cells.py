@@ -38,6 +38,9 @@ def kernel_class(probe: Probe) -> type[IPythonKernel]:
         async def do_execute(self, code: str, silent: bool, *args: Any, **kwargs: Any) -> Any:
             if silent:
                 return await super().do_execute(code, silent, *args, **kwargs)
+            if probe.cell < 0:
+                for action in probe.at_start:
+                    probe.quietly(action)
             probe.cell += 1
             probe.namespace = self._variables
             try:

@@ -12,6 +12,13 @@ from .state import Probe
 
 SERVED = ("mnist", "fashion_mnist", "cifar10")
 LOADERS = (*SERVED, "cifar100", "imdb", "reuters", "boston_housing", "california_housing")
+_PUBLIC = (
+    "keras.datasets",
+    "keras._tf_keras.keras.datasets",
+    "keras.api.datasets",
+    "keras.api._tf_keras.keras.datasets",
+)
+"""Packages that re-export the loaders, in the versions of Keras since 3.8."""
 PARTS = ("x_train", "y_train", "x_test", "y_test")
 
 
@@ -35,7 +42,7 @@ def serve(probe: Probe, name: str, module: ModuleType) -> None:
         return (parts[0], parts[1]), (parts[2], parts[3])
 
     # The public modules re-export the function: replace it there too if they were imported before.
-    _replace_everywhere(original, load_data)
+    _replace_everywhere(name, original, load_data)
     module.load_data = load_data  # type: ignore[attr-defined]
 
 
@@ -53,7 +60,9 @@ def _read(load: Any, folder: Path, name: str) -> list[Any]:
     return [part.astype("uint8", copy=False) for part in parts]
 
 
-def _replace_everywhere(original: Any, replacement: Any) -> None:
-    for name, module in list(sys.modules.items()):
-        if ".datasets" in name and getattr(module, "load_data", None) is original:
-            module.load_data = replacement  # type: ignore[attr-defined]
+def _replace_everywhere(name: str, original: Any, replacement: Any) -> None:
+    # By name: in a forked process, a look at every module copies the memory that each of them is in.
+    for package in _PUBLIC:
+        module = sys.modules.get(f"{package}.{name}")
+        if getattr(module, "load_data", None) is original:
+            module.load_data = replacement  # type: ignore[union-attr]

@@ -6,14 +6,25 @@ A finder in front of `sys.meta_path` lets the usual finders find the module and 
 
 from __future__ import annotations
 
+import random
 import sys
 from collections.abc import Callable
+from functools import cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
 Action = Callable[[ModuleType], None]
+
+
+@cache
+def imported(prefix: str) -> list[str]:
+    """Modules of a package that were imported when this was first asked: in a warm process, before the fork.
+
+    A look at every module in a forked process copies the memory that each of them is in.
+    """
+    return [name for name, module in sys.modules.items() if name.startswith(prefix) and module is not None]
 
 
 class AfterImport(MetaPathFinder):
@@ -36,9 +47,8 @@ class AfterImport(MetaPathFinder):
 
     def after_each(self, prefix: str, action: Action) -> None:
         """Run `action(module)` for every module of a package, `prefix` ending in a dot."""
-        for name, module in list(sys.modules.items()):
-            if name.startswith(prefix) and module is not None:
-                self._run(action, module)
+        for name in imported(prefix):
+            self._run(action, sys.modules[name])
         self._prefixes.setdefault(prefix, []).append(action)
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
@@ -66,7 +76,10 @@ class AfterImport(MetaPathFinder):
             return
 
         def exec_module(module: ModuleType) -> None:
+            # TensorFlow's import draws from it: what a seed gives must not depend on when that happens.
+            state = random.getstate()
             execute(module)
+            random.setstate(state)
             if "exec_module" in vars(loader):
                 del loader.exec_module  # type: ignore[union-attr]
             for action in actions:

@@ -14,6 +14,8 @@ from .state import Probe
 def install(probe: Probe, protocol: int, versions: dict[str, str]) -> None:
     """Say hello, seed, and wait for the libraries to be imported."""
     probe.channel.send("hello", {"probe": protocol, "versions": versions})
+    # The kernel's own start draws from it.
+    probe.at_start.append(lambda: random.seed(probe.job.seed))
     random.seed(probe.job.seed)
     finder = AfterImport(probe.quietly)
     finder.install()
@@ -31,9 +33,16 @@ def install(probe: Probe, protocol: int, versions: dict[str, str]) -> None:
 
 
 def _keras(probe: Probe, module: ModuleType) -> None:
+    import numpy as np
+
     from . import models
 
+    # It also seeds these two, which have their seed; here that would make draws before the import count
+    # in a cold process and not in a warm one.
+    plain, numeric = random.getstate(), np.random.get_state()
     module.utils.set_random_seed(probe.job.seed % 2**32)
+    random.setstate(plain)
+    np.random.set_state(numeric)
     models.install(probe, module)
 
 

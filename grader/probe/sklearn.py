@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import functools
+import sys
+from functools import cache
 from types import ModuleType
 from typing import Any
 
 from .channel import clean
+from .hooks import imported
 from .state import Probe
 
 METHODS = ("fit", "fit_transform", "fit_predict", "predict", "transform", "score")
 FUNCTIONS = ("confusion_matrix", "classification_report", "accuracy_score")
 
 
+@cache
+def methods(module: ModuleType) -> list[tuple[type, str, Any]]:
+    """(estimator, name, function) of what one sklearn module defines."""
+    found = []
+    for value in vars(module).values():
+        if isinstance(value, type) and value.__module__ == module.__name__ and hasattr(value, "get_params"):
+            found += [(value, name, vars(value)[name]) for name in METHODS if callable(vars(value).get(name))]
+    return found
+
+
 def watch(probe: Probe, module: ModuleType) -> None:
     """Wrap what one sklearn module defines."""
-    for value in list(vars(module).values()):
-        if isinstance(value, type) and value.__module__ == module.__name__:
-            for name in METHODS:
-                method = vars(value).get(name)
-                if callable(method) and hasattr(value, "get_params"):
-                    probe.quietly(setattr, value, name, _method(probe, name, method))
+    for value, name, method in methods(module):
+        probe.quietly(setattr, value, name, _method(probe, name, method))
     if module.__name__ == "sklearn.metrics._classification":
         for name in FUNCTIONS:
             function = getattr(module, name, None)
             if function is not None:
-                setattr(module, name, _function(probe, name, function))
+                replacement = _function(probe, name, function)
+                setattr(module, name, replacement)
+                _replace_everywhere(name, function, replacement)
 
 
 def _method(probe: Probe, name: str, original: Any) -> Any:
@@ -59,6 +70,13 @@ def _function(probe: Probe, name: str, original: Any) -> Any:
         return result
 
     return wrapper
+
+
+def _replace_everywhere(name: str, original: Any, replacement: Any) -> None:
+    """In the modules that re-export it too, when they were imported before (a warm process)."""
+    for module in (sys.modules[found] for found in imported("sklearn.")):
+        if vars(module).get(name) is original:
+            setattr(module, name, replacement)
 
 
 def _plain(params: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,8 @@ class Probe:
     """Multiply-adds spent so far, as estimated."""
     namespace: Callable[[], dict[str, Any]] = dict
     """The student's variables."""
+    at_start: list[Callable[[], None]] = field(default_factory=list)
+    """Run just before the first cell."""
     at_cell_end: list[Callable[[], None]] = field(default_factory=list)
     at_statement: list[Callable[[], None]] = field(default_factory=list)
     show_figures: Callable[[], None] = lambda: None

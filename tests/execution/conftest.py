@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from runs import TIERS, executor_of, job
+from runs import TIERS, close_all, executor_of, job
 
 from grader.execution.port import Executor, Limits, RawRun
+from grader.execution.warm.executor import WarmKernelExecutor
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of served data, with one file that a cell can read; pytest's own folders are private."""
     folder = tmp_path_factory.mktemp("served")
@@ -25,8 +27,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def warmed(data: Path) -> Iterator[None]:
+    """A zygote that runs already, and until the end: no test is charged with its start."""
+    with contextlib.suppress(pytest.skip.Exception):
+        executor = executor_of("warm")
+        assert isinstance(executor, WarmKernelExecutor)
+        executor.ready(data, threads=1)
+    yield
+    close_all()
+
+
 @pytest.fixture(params=TIERS)
-def executor(request: pytest.FixtureRequest) -> Executor:
+def executor(request: pytest.FixtureRequest, warmed: None) -> Executor:
     return executor_of(request.param)
 
 

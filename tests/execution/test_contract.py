@@ -19,6 +19,7 @@ import pytest
 from runs import MIB, TIERS, by_index, executor_of, job
 
 from grader.execution.port import Executor, Limits, RawRun
+from grader.execution.processes import alive
 from grader.messages import render
 from grader.model.evidence import Ended
 from grader.model.submission import CellKind, SourceCell
@@ -29,11 +30,11 @@ Run = Callable[..., RawRun]
 
 
 def descendants() -> set[int]:
-    return {p.pid for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE}
+    return {process.pid for process in alive(psutil.Process().children(recursive=True))}
 
 
 @pytest.fixture(autouse=True)
-def nothing_left() -> object:
+def nothing_left(warmed: None) -> object:
     """After each run no process of it is left, not even one that left its parent."""
     before = descendants()
     yield
@@ -44,7 +45,7 @@ def nothing_left() -> object:
 
 
 @pytest.fixture(scope="module", params=TIERS)
-def plain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RawRun:
+def plain(request: pytest.FixtureRequest, warmed: None, data: Path) -> RawRun:
     """One run of a notebook with ordinary mistakes, looked at by several tests."""
     sources = ["x = 20", "x += 1; print('first', x)", "x * 2", "1 / 0", "def f(:", "%no_such_magic"]
     sources += ["import sys; sys.exit(0)", "print('after')"]
@@ -53,7 +54,7 @@ def plain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     kinds += [(CellKind.CODE, "print('ran')", ("skip-execution",))]
     kinds += [(CellKind.CODE, "1 / 0", ("raises-exception",))]
     cells = tuple(SourceCell(index, *kind[:2], tags=kind[2]) for index, kind in enumerate(kinds))
-    asked = job(data=tmp_path_factory.mktemp("nothing"))
+    asked = job(data=data)
     return executor_of(request.param).run(dataclasses.replace(asked, cells=cells))
 
 
@@ -287,6 +288,7 @@ def kernels_of(pid: int) -> list[psutil.Process]:
     for process in psutil.Process(pid).children(recursive=True):
         # The canary's processes come and go meanwhile.
         with contextlib.suppress(psutil.Error):
-            if "--job" in process.cmdline():
+            words = process.cmdline()
+            if "--job" in words or "/opt/kernel/warm/zygote.py" in words:
                 found.append(process)
     return found

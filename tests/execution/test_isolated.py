@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -17,22 +18,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from runs import MIB, executor_of, job
+from runs import BOXED, MIB, executor_of, job
 
 import grader
 from grader.execution import find_executor
-from grader.execution.isolated import BoxedKernelExecutor
 from grader.execution.port import Limits
+from grader.execution.warm.executor import WarmKernelExecutor
 
 pytestmark = pytest.mark.sandbox
 
 Cell = Callable[..., str]
 
 
-@pytest.fixture
-def boxed(data: Path) -> Cell:
+@pytest.fixture(params=BOXED)
+def boxed(request: pytest.FixtureRequest, data: Path, warmed: None) -> Cell:
     """Runs one cell in the box and gives what it printed."""
-    executor = executor_of("isolated")
+    executor = executor_of(request.param)
 
     def run(source: str, limits: Limits | None = None) -> str:
         done = executor.run(job(textwrap.dedent(source), data=data, limits=limits))
@@ -45,11 +46,13 @@ def boxed(data: Path) -> Cell:
 def test_find_executor_says_what_it_enforces(data: Path) -> None:
     """The best tier is found by attacking it, and each run carries one line about it."""
     executor_of("isolated")
-    executor = find_executor(allow_unprotected=False)
-    assert executor.tier == "isolated"
-    assert isinstance(executor, BoxedKernelExecutor)
-    line = executor.run(job("1", data=data)).isolation
-    assert re.search(r"isolated \(bubblewrap: .*\) net=off .* memory=4 GiB .* self-test (\d+)/\1$", line)
+    with contextlib.closing(find_executor(allow_unprotected=False)) as executor:
+        assert executor.tier == "isolated"
+        assert isinstance(executor, WarmKernelExecutor)
+        line = executor.isolation(Limits())
+    assert re.search(
+        r"isolated \(warm, in bubblewrap: .*\) net=off .* memory=4 GiB .* self-test (\d+)/\1$", line
+    )
     assert "\n" not in line
 
 
@@ -99,15 +102,17 @@ def test_no_network(boxed: Cell) -> None:
         assert boxed(source) == "held\n" * 3
 
 
-def test_never_real_root(data: Path) -> None:
+@pytest.mark.parametrize("tier", BOXED)
+def test_never_real_root(tier: str, data: Path, warmed: None) -> None:
     """Neither inside nor as the host sees the kernel's processes."""
-    executor = executor_of("isolated")
+    executor = executor_of(tier)
     seen: set[tuple[int, ...]] = set()
 
     def look(_: int, __: int) -> None:
         for status in Path("/proc").glob("[0-9]*/status"):
             try:
-                if b"/opt/kernel/probe/boot.py\0" in status.with_name("cmdline").read_bytes():
+                command = status.with_name("cmdline").read_bytes()
+                if b"/opt/kernel/probe/boot.py\0" in command or b"/opt/kernel/warm/zygote.py\0" in command:
                     words = status.read_text()
                     if "python" in words.split("\n", 1)[0]:
                         seen.add(tuple(map(int, re.findall(r"^Uid:\s(.*)$", words, re.M)[0].split())))

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 _HERE = Path(__file__).resolve().parent
-_SUITE = ("test_isolated.py", "test_box.py", "test_contract.py")
+_SUITE = ("test_isolated.py", "test_box.py", "test_contract.py", "test_warm.py")
 _CHOSEN = (
-    "(test_isolated or test_box or dies_with or children_of or dead_kernel or ignores) "
+    "(test_isolated or test_box or dies_with or children_of or dead_kernel or ignores or killed_zygote) "
     "and not (unprotected or installed_copy or planted)"
 )
 """What may differ between users; the rest would only cost time again."""

@@ -1,0 +1,78 @@
+"""The zygotes of one executor: started when needed, replaced when dead, few at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from grader.execution.bubblewrap import Account, Route
+from grader.execution.warm.host import Place, Refused, Zygote
+from grader.model.errors import ExecutionError
+
+_IDLE = 1
+"""Zygotes kept beside one that starts; each holds some 600 MB."""
+
+
+@dataclass
+class _Held:
+    zygote: Zygote
+    users: int = 0
+
+
+class Pool:
+    """Safe to use from several threads."""
+
+    def __init__(self, route: Route, account: Account) -> None:
+        self._route = route
+        self._account = account
+        self._held: dict[Place, _Held] = {}
+        self._broken: dict[Place, str] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def lease(self, place: Place) -> Iterator[Zygote]:
+        """The zygote of a place, which is not closed for another's sake meanwhile. Raises Refused."""
+        with self._lock:
+            held = self._find(place)
+            held.users += 1
+        try:
+            yield held.zygote
+        finally:
+            with self._lock:
+                held.users -= 1
+
+    def close(self) -> None:
+        """End them, and whatever they forked."""
+        with self._lock:
+            for held in self._held.values():
+                held.zygote.close()
+            self._held.clear()
+
+    def _find(self, place: Place) -> _Held:
+        if place in self._broken:
+            # Not tried again for each job: an import that fails takes seconds to do so.
+            raise Refused(self._broken[place])
+        # The last in the order of the dictionary is the last one used.
+        held = self._held.pop(place, None)
+        if held is not None and not held.zygote.alive():
+            held.zygote.close()
+            held = None
+        if held is None:
+            self._make_room()
+            held = _Held(self._start(place))
+        self._held[place] = held
+        return held
+
+    def _start(self, place: Place) -> Zygote:
+        try:
+            return Zygote(place, self._route, self._account)
+        except ExecutionError as error:
+            self._broken[place] = str(error)
+            raise Refused(str(error)) from error
+
+    def _make_room(self) -> None:
+        idle = [place for place, held in self._held.items() if held.users == 0]
+        for place in idle[: max(0, len(idle) - _IDLE)]:
+            self._held.pop(place).zygote.close()

@@ -1,0 +1,74 @@
+"""The host's view of one forked box: what `subprocess.Popen` is for a process that is not our child."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import threading
+from dataclasses import dataclass, field
+from typing import IO
+
+
+@dataclass
+class WarmProcess:
+    """The first process of a forked box; killing it ends the box.
+
+    Its number stays its own until `wait` has seen its end, as with Popen: until then its keeper inside the
+    zygote's box leaves it unreaped.
+    """
+
+    pidfd: int
+    keeper: socket.socket
+    """Closing it ends the box and lets the keeper reap."""
+    stdin: IO[bytes] | None = None
+    stdout: IO[bytes] | None = None
+    stderr: IO[bytes] | None = None
+    pid: int = field(init=False)
+    returncode: int | None = None
+    """-1 once it was waited for: how it ended is not known, and is no evidence of anything."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.pid = _pid_of(self.pidfd)
+
+    def poll(self) -> int | None:
+        """None while it runs, else -1."""
+        with self._lock:
+            return -1 if self.returncode is not None or self._ended(0) else None
+
+    def kill(self) -> None:
+        """SIGKILL; nothing happens when it has ended already."""
+        with self._lock:
+            if self.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end and let go of it. Raises subprocess.TimeoutExpired."""
+        with self._lock:
+            if self.returncode is None:
+                if not self._ended(timeout):
+                    raise subprocess.TimeoutExpired("warm kernel", timeout or 0)
+                self.returncode = -1
+                os.close(self.pidfd)
+                self.keeper.close()
+            return self.returncode
+
+    def _ended(self, timeout: float | None) -> bool:
+        poller = select.poll()
+        poller.register(self.pidfd, select.POLLIN)
+        return bool(poller.poll(None if timeout is None else timeout * 1000))
+
+
+def _pid_of(pidfd: int) -> int:
+    """In our own pid namespace, whatever the sender's. Raises ProcessLookupError when it is reaped."""
+    with open(f"/proc/self/fdinfo/{pidfd}", encoding="ascii") as stream:
+        found = re.search(r"^Pid:\t(\d+)$", stream.read(), re.MULTILINE)
+    if found is None:
+        raise ProcessLookupError("no such process in this namespace")
+    return int(found.group(1))

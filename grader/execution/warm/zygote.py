@@ -1,0 +1,190 @@
+"""The zygote: imports libraries, then forks a boxed process for each order. Runs inside bubblewrap's box.
+
+    python -P zygote.py CONTROL_FD MODULE_OR_SCRIPT...
+
+First it imports the modules, and runs the scripts (absolute paths) as modules of no name.
+
+It answers b"ready" on the control socket (SEQPACKET). Each order is one JSON object, with descriptors:
+
+    argv      the program to run, as a script in this very interpreter, and its arguments
+    folders   {name: bytes}: fresh writable folders; `home` and `spare` are two of them
+    files     {name: content}: shown read-only over files of these names
+    limits    {"nproc": ...}: resource limits
+    filter    the system-call filter in hexadecimal, or null
+
+and the descriptors are stdin, stdout, stderr, the order's own socket, then those that the program gets as
+4, 5 and so on. On its own socket the order is answered b"started" with a pidfd of its box's first process,
+or b"refused ..."; the box ends when the other end of that socket is closed.
+
+Only imports may run here. After a framework's first operation its threads exist, and a forked child without
+them would hang for ever: with one thread more than after the imports nothing is forked any more.
+
+Three processes come of an order. The *keeper* holds the first process's pid, unreaped, until the host lets
+go; the *first* process of the new pid namespace boxes itself and reaps; its child runs the program.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import importlib
+import importlib.util
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+_STDIO = (0, 1, 2)
+_SOCKET = 3
+_ORDER_BYTES = 2**17
+_MOST_DESCRIPTORS = 8
+_ABOVE = 256
+"""Descriptors are parked from here on while they change places."""
+_LAST = 2**30
+"""Above every descriptor; closing a range that is empty costs nothing."""
+
+
+def main(control: int, modules: list[str]) -> None:
+    nest = _nest()
+    nest.die_with_parent()
+    for name in modules:
+        if name.startswith("/"):
+            runpy.run_path(name)
+        else:
+            importlib.import_module(name)
+    # The kernel reaps the keepers.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    # Objects alive now stay out of collections: a collection in a child would write to every shared page.
+    gc.collect()
+    gc.freeze()
+    order = serve(socket.socket(fileno=control), threads())
+    box(order, nest)
+    sys.argv[:] = order["argv"]
+    sys.orig_argv[:] = [sys.orig_argv[0], *order["argv"]]
+    runpy.run_path(order["argv"][0], run_name="__main__")
+
+
+def serve(control: socket.socket, baseline: int) -> dict[str, Any]:
+    """Fork for each order; returns only in the forked children, with their order."""
+    control.send(b"ready")
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, _ORDER_BYTES, _MOST_DESCRIPTORS)
+        if not message:
+            sys.exit()
+        if threads() > baseline:
+            with socket.socket(fileno=os.dup(descriptors[_SOCKET])) as own:
+                own.send(f"refused: {threads()} threads, {baseline} after the imports".encode())
+        elif os.fork() == 0:
+            # Not closed by name but with all that is not the order's: its number may be another's by then.
+            control.detach()
+            arrange(descriptors)
+            order: dict[str, Any] = json.loads(message)
+            return order
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def threads() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+def arrange(descriptors: list[int]) -> None:
+    """Make them 0, 1, 2, ... and close every other one."""
+    parked = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, _ABOVE) for descriptor in descriptors]
+    for place, descriptor in enumerate(parked):
+        os.dup2(descriptor, place, inheritable=place in _STDIO)
+    os.closerange(len(parked), _LAST)
+
+
+def box(order: dict[str, Any], nest: Any) -> None:
+    """Returns only in the process that is to run the program, boxed."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _or_exit(nest.unshare)
+    # Ends when the keeper does, whose death signal may come too early to be asked for.
+    watched, held = os.pipe()
+    if (first := os.fork()) != 0:
+        _or_exit(lambda: keep(first, held, nest))
+    os.close(held)
+    os.close(_SOCKET)
+    _or_exit(lambda: enter(order, watched, nest))
+    if (program := os.fork()) != 0:
+        _or_exit(lambda: reap(program, nest))
+    os.setsid()
+
+
+def keep(first: int, held: int, nest: Any) -> NoReturn:
+    """Tell the host of the box's first process, and end it when the host lets go or is gone."""
+    nest.drop_capabilities()
+    nest.die_with_parent()
+    pidfd = os.pidfd_open(first)
+    with socket.socket(fileno=os.dup(_SOCKET)) as own:
+        _close_all_but(own.fileno(), pidfd, held)
+        socket.send_fds(own, [b"started"], [pidfd])
+        os.close(pidfd)
+        own.recv(1)
+    os.kill(first, signal.SIGKILL)
+    os.waitpid(first, 0)
+    os._exit(0)
+
+
+def enter(order: dict[str, Any], watched: int, nest: Any) -> None:
+    """As the first process: box oneself, for good."""
+    nest.die_with_parent()
+    if select.select([watched], [], [], 0)[0]:
+        raise ProcessLookupError("the keeper is gone")
+    os.close(watched)
+    nest.furnish(order["folders"], order["files"], order["spare"])
+    # Until now the working folder was the zygote's, which all its children can reach.
+    os.chdir(order["home"])
+    nest.limit(order["limits"])
+    nest.seal(bytes.fromhex(order["filter"]) if order["filter"] else None)
+
+
+def reap(program: int, nest: Any) -> NoReturn:
+    """Wait for the program and for orphans; the namespace ends with this process."""
+    nest.hide_memory()
+    # The first process of a namespace is sent no signal from inside that it does not handle.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _close_all_but()
+    while True:
+        pid, status = os.wait()
+        if pid == program:
+            os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def _or_exit(step: Callable[[], object]) -> None:
+    """Run a step; its failure is told on the order's stderr and ends this process."""
+    try:
+        step()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
+def _close_all_but(*kept: int) -> None:
+    # Not by listing /proc: it may be the new one, in which the keeper is not.
+    low = 0
+    for descriptor in (*sorted(kept), _LAST):
+        os.closerange(low, descriptor)
+        low = descriptor + 1
+
+
+def _nest() -> Any:
+    """The module beside this one, which is on no path."""
+    spec = importlib.util.spec_from_file_location("_nest", Path(__file__).with_name("nest.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2:])
