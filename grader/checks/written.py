@@ -43,32 +43,22 @@ class Written(Rule):
             )
         wrong = self._contradictions(text)
         key = "written.contradicts" if wrong else "written.review"
-        if not wrong and not self._marked(evidence) and self._undone(evidence, expected):
-            key = "written.undone"
         return self.end(Status.REVIEW, key, comparisons=wrong, n=words)
 
     def text(self, evidence: Evidence, expected: Expected) -> str:
         """The student's own prose for this exercise.
 
         In its region where the notebook marks one. Where it does not, all prose of the notebook may hold
-        the answer, and a person will find it; but who marks the other exercises left this one out, when
-        its code is missing too.
+        the answer, provided that the exercise was attempted at all: a person will find it.
         """
-        boilerplate = frozenset(expected.boilerplate)
         own = regions(evidence, self.where.exercises)
-        if self._marked(evidence):
+        boilerplate = frozenset(expected.boilerplate)
+        if self.where.exercise in own.values():
             inside = [c for c in evidence.cells if own.get(c.index) == self.where.exercise]
             return answer_text(inside, boilerplate)
-        if any(own.values()) and self._undone(evidence, expected):
+        if self.attempted(evidence, expected).status is Status.FAILED:
             return ""
         return answer_text(evidence.cells, boilerplate)
-
-    def _undone(self, evidence: Evidence, expected: Expected) -> bool:
-        return self.attempted(evidence, expected).status is Status.FAILED
-
-    def _marked(self, evidence: Evidence) -> bool:
-        """Whether a heading of the notebook says where this exercise is."""
-        return self.where.exercise in regions(evidence, self.where.exercises).values()
 
     def _contradictions(self, text: str) -> tuple[Comparison, ...]:
         found = []
