@@ -136,7 +136,7 @@ def test_the_wall_clock_holds_for_the_whole_run(run: Run) -> None:
     assert done.ended is Ended.WALL_CLOCK
     assert 2 <= len(done.cells) <= 4
     assert done.detail is not None
-    assert "wall_seconds" in render(done.detail, "es")
+    assert "--timeout" in render(done.detail, "es")
 
 
 def test_a_flood_of_output_ends_the_run(run: Run) -> None:
