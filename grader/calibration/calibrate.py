@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import msgspec
 
@@ -22,8 +23,9 @@ from grader.model.budget import BUDGETS, Level
 from grader.model.errors import CourseError
 from grader.model.evidence import SCHEMA, Ended, Episode, Evidence
 from grader.model.expected import Expected, ExpectedModel, MeasuredBand
+from grader.model.result import CheckResult
 from grader.model.submission import Document
-from grader.pipeline import versions
+from grader.pipeline import retrained, versions
 from grader.probe import VERSION as PROBE_VERSION
 from grader.verification.rebuild import RetrainPlan
 
@@ -33,6 +35,10 @@ MUTANT_RUNS = 2
 """Seeds per accuracy mutant."""
 
 Notify = Callable[[str, int, int], None]
+Wanted = tuple[str, Document, int]
+"""A run: what people call it, the document, the seed."""
+Judged = tuple[tuple[CheckResult, ...], Evidence]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -60,17 +66,33 @@ class Runner:
             raise CourseError("course.run_failed", id=assignment, name=document.path)
         return self.store.put(inputs.key, evidence)
 
-    def run_all(self, assignment: str, wanted: Sequence[tuple[str, Document, int]]) -> list[Evidence]:
-        """Evidence of (label, document, seed) runs, in their order, several at once."""
+    def run_all(self, assignment: str, wanted: Sequence[Wanted]) -> list[Evidence]:
+        """Evidence of the wanted runs, in their order, several at once."""
+        return self._all(wanted, lambda document, seed: self.run(assignment, document, seed))
+
+    def judge_all(self, loaded: Loaded, wanted: Sequence[Wanted]) -> list[Judged]:
+        """The same with the verdicts on each; what had to be retrained for them is kept too."""
+        return self._all(wanted, lambda document, seed: self.judge(loaded, document, seed))
+
+    def judge(self, loaded: Loaded, document: Document, seed: int) -> Judged:
+        """Verdicts on one run, and its evidence with the retrainings they rest on."""
+        evidence = self.run(loaded.assignment.id, document, seed)
+        results, grown = retrained(loaded, evidence, lambda: self.bench.rebuilder)
+        if grown is not evidence:
+            key = self._inputs(loaded.assignment.id, document, seed, "calibration").key
+            grown = self.store.put(key, grown)
+        return results, grown
+
+    def _all(self, wanted: Sequence[Wanted], do: Callable[[Document, int], T]) -> list[T]:
         done = 0
 
-        def one(item: tuple[str, Document, int]) -> Evidence:
+        def one(item: Wanted) -> T:
             nonlocal done
             label, document, seed = item
-            evidence = self.run(assignment, document, seed)
+            found = do(document, seed)
             done += 1
             self.notify(f"{label} · {seed}", done, len(wanted))
-            return evidence
+            return found
 
         with ThreadPoolExecutor(self.workers) as pool:
             return list(pool.map(one, wanted))

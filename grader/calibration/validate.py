@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -14,10 +13,7 @@ from grader.calibration.sources import Mutant, Source, mutants, solution, starte
 from grader.calibration.statistics import clopper_pearson
 from grader.course import Loaded
 from grader.model.budget import BUDGETS, Level
-from grader.model.evidence import Evidence
 from grader.model.result import CheckResult, Grade, Status
-from grader.model.submission import Document
-from grader.pipeline import retrained
 from grader.scoring.score import grade
 
 FIRST_SEED = 1001
@@ -81,7 +77,7 @@ class Validation:
         reference = self._reference_verdicts()
         faulty = self._mutants(reference)
         points = self._starter()
-        survivors, tried = self._generic(reference)
+        survivors, tried = self._generic()
         runs = self.seeds * len(self._sources())
         rejects = {(d.source, d.seed) for d in accepted.deviations}
         bound = clopper_pearson(len(rejects), runs).high
@@ -117,8 +113,8 @@ class Validation:
         wanted = [(s.name, s.document, FIRST_SEED + n) for n in range(self.seeds) for s in self._sources()]
         found: list[Deviation] = []
         retrainings = 0
-        for (name, _, seed), evidence in zip(wanted, self._run(wanted), strict=True):
-            results, grown = self._judge(evidence)
+        judged = self.runner.judge_all(self.loaded, wanted)
+        for (name, _, seed), (results, grown) in zip(wanted, judged, strict=True):
             retrainings += len(grown.retrainings)
             found += [
                 Deviation(name, seed, r.check, "passed", str(r.status))
@@ -128,15 +124,14 @@ class Validation:
         return Accepted(tuple(found), retrainings)
 
     def _reference_verdicts(self) -> dict[str, Status]:
-        evidence = self.runner.run(self.loaded.assignment.id, solution(self.loaded).document, FIRST_SEED)
-        results, _ = self._judge(evidence)
+        results, _ = self.runner.judge(self.loaded, solution(self.loaded).document, FIRST_SEED)
         return {r.check: r.status for r in results}
 
     def _mutants(self, reference: dict[str, Status]) -> list[Deviation]:
         """Each mutant: the reference's verdicts but for those declared; a trick: its twin's points."""
         declared = mutants(self.loaded)
-        evidence = self._run([(m.id, m.document, FIRST_SEED) for m in declared])
-        judged = {m.id: self._judge(e)[0] for m, e in zip(declared, evidence, strict=True)}
+        found_of = self.runner.judge_all(self.loaded, [(m.id, m.document, FIRST_SEED) for m in declared])
+        judged = {m.id: results for m, (results, _) in zip(declared, found_of, strict=True)}
         found: list[Deviation] = []
         for mutant in declared:
             if mutant.equals:
@@ -154,10 +149,10 @@ class Validation:
         source = starter(self.loaded)
         if source is None:
             return Decimal(0)
-        evidence = self.runner.run(self.loaded.assignment.id, source.document, FIRST_SEED)
-        return grade(self.loaded.assignment, self._judge(evidence)[0]).earned
+        results, _ = self.runner.judge(self.loaded, source.document, FIRST_SEED)
+        return grade(self.loaded.assignment, results).earned
 
-    def _generic(self, reference: dict[str, Status]) -> tuple[tuple[str, ...], int]:
+    def _generic(self) -> tuple[tuple[str, ...], int]:
         """Generic mutants at `structure` (seconds each): those that change no verdict survive."""
         every = generic_mutants(solution(self.loaded).document)
         step = max(1, -(-len(every) // self.generic)) if every else 1
@@ -165,20 +160,14 @@ class Validation:
         quick = self.runner
         bench = replace(quick.bench, budget=BUDGETS[Level.STRUCTURE])
         runner = replace(quick, bench=bench)
-        base = runner.run(self.loaded.assignment.id, solution(self.loaded).document, FIRST_SEED)
-        expected = self._verdicts(base)
-        runs = runner.run_all(self.loaded.assignment.id, [(g.id, g.document, FIRST_SEED) for g in tried])
-        alive = [g.id for g, e in zip(tried, runs, strict=True) if self._verdicts(e) == expected]
+        base = _verdicts(runner.judge(self.loaded, solution(self.loaded).document, FIRST_SEED)[0])
+        judged = runner.judge_all(self.loaded, [(g.id, g.document, FIRST_SEED) for g in tried])
+        alive = [g.id for g, (results, _) in zip(tried, judged, strict=True) if _verdicts(results) == base]
         return tuple(alive), len(tried)
 
-    def _verdicts(self, evidence: Evidence) -> dict[str, tuple[Status, object]]:
-        return {r.check: (r.status, r.fraction) for r in self._judge(evidence)[0]}
 
-    def _run(self, wanted: Sequence[tuple[str, Document, int]]) -> Iterable[Evidence]:
-        return self.runner.run_all(self.loaded.assignment.id, wanted)
-
-    def _judge(self, evidence: Evidence) -> tuple[tuple[CheckResult, ...], Evidence]:
-        return retrained(self.loaded, evidence, lambda: self.runner.bench.rebuilder)
+def _verdicts(results: tuple[CheckResult, ...]) -> dict[str, tuple[Status, object]]:
+    return {r.check: (r.status, r.fraction) for r in results}
 
 
 @dataclass(frozen=True, slots=True)
