@@ -26,9 +26,10 @@ class MapsShown(Rule):
         if not code_runs(evidence):
             return self.end(Status.UNGRADED, "level.not_run")
         images = _images(evidence, self.where)
-        if not images or not evidence.episodes:
+        nets = [e.graph for e in evidence.episodes if not self.where.follows(evidence, e.cell)]
+        if not images or not nets:
             return self.failed("figures.none", hint=Message("figures.hint"))
-        best = max((_shown(e.graph, images) for e in evidence.episodes), key=lambda s: _share(s))
+        best = max((_shown(graph, images) for graph in nets), key=_share)
         if _share(best) and not any(p.exposes for p in evidence.predictions):
             # Images of the right size that no activation was computed for: noise would look the same.
             return self.review("figures.untold", n=sum(hit for *_, hit in best), total=len(best))
@@ -54,10 +55,11 @@ def _share(shown: Shown) -> Fraction:
 
 
 def _images(evidence: Evidence, where: Where) -> set[tuple[int, ...]]:
-    """Shapes of the images drawn in the exercise, or anywhere when it drew none of its own."""
+    """Shapes of the images drawn in the exercise; where it drew none, anywhere before the next one."""
     cells = where.cells(evidence)
     inside = {s for f in evidence.figures if cells and f.cell in cells for a in f.axes for s in a.images}
-    return inside or {s for f in evidence.figures for a in f.axes for s in a.images}
+    before = (f for f in evidence.figures if not where.follows(evidence, f.cell))
+    return inside or {s for f in before for a in f.axes for s in a.images}
 
 
 def _shown(graph: Graph, images: set[tuple[int, ...]]) -> Shown:

@@ -39,6 +39,11 @@ class Where:
         found = {i for i, e in regions(evidence, self.exercises).items() if e == self.exercise}
         return frozenset(found) or None
 
+    def follows(self, evidence: Evidence, cell: int) -> bool:
+        """Whether a cell stands in a later exercise's region: what is done there does not answer this one."""
+        owner = regions(evidence, self.exercises).get(cell)
+        return owner is not None and self.exercises.index(owner) > self.exercises.index(self.exercise)
+
     def in_region(self, evidence: Evidence, cell: int) -> bool:
         cells = self.cells(evidence)
         return cells is not None and cell in cells

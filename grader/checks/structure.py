@@ -140,7 +140,8 @@ class EveryLayerExposed(Rule):
         if not code_runs(evidence):
             return self.end(Status.UNGRADED, "level.not_run")
         best: tuple[Fraction, tuple[str, ...], int] = (Fraction(0), (), 0)
-        for serial, graph in _trained_graphs(evidence).items():
+        nets = {e.model: e.graph for e in evidence.episodes if not self.where.follows(evidence, e.cell)}
+        for serial, graph in nets.items():
             reached, missing, total = _exposed(evidence, serial, graph)
             if total and Fraction(reached, total) > best[0]:
                 best = (Fraction(reached, total), missing, total)
@@ -153,10 +154,6 @@ class EveryLayerExposed(Rule):
             total=total,
             missing=", ".join(missing[:8]) or "—",
         )
-
-
-def _trained_graphs(evidence: Evidence) -> dict[int, Graph]:
-    return {e.model: e.graph for e in evidence.episodes}
 
 
 def _exposed(evidence: Evidence, serial: int, graph: Graph) -> tuple[int, tuple[str, ...], int]:
@@ -183,7 +180,7 @@ class SeveralInputs(Rule):
     def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
         if not code_runs(evidence):
             return self.end(Status.UNGRADED, "level.not_run")
-        calls = [p for p in evidence.predictions if p.exposes]
+        calls = [p for p in evidence.predictions if p.exposes and not self.where.follows(evidence, p.cell)]
         batches = {p.x_id: p.x_distinct for p in calls}
         # Two calls on one image each are two images when the images differ.
         seen = max(max(batches.values(), default=0), len(batches))
