@@ -11,7 +11,7 @@ from grader.checks.base import Rule, code_runs, compare
 from grader.checks.select import Where
 from grader.checks.structure import another
 from grader.model.budget import Level
-from grader.model.evidence import Compilation, Episode, Evidence, Provenance, Retraining
+from grader.model.evidence import Compilation, Episode, Evidence, Provenance
 from grader.model.expected import Expected, MeasuredBand
 from grader.model.result import CheckResult, Comparison, Status
 
@@ -111,26 +111,26 @@ class InBand(Rule):
         self, evidence: Evidence, episode: Episode, band: MeasuredBand, row: Comparison, accuracy: float
     ) -> CheckResult:
         """The same recipe, trained by us, must come near: else the weights are not this training's."""
-        again = _retrainings(evidence, episode)
+        again = _repeated(evidence, episode, band)
         enough = min(band.low, accuracy - SPREAD * max(band.sd, SD_FLOOR))
-        if any(r.accuracy >= enough for r in again):
+        if any(ours >= enough for ours in again):
             return self._reached(episode, band, row, accuracy)
         return self.end(
             Status.REVIEW,
             "accuracy.unconfirmed",
             comparisons=(row,),
             episode=episode.number,
-            wants_retraining=episode.number if len(again) < RETRAININGS else None,
+            wants_retraining=episode.number if len(again) < _worth(episode, band) else None,
             value=f"{accuracy:.3f}",
-            ours=f"{max((r.accuracy for r in again), default=0.0):.3f}",
+            ours=f"{max(again, default=0.0):.3f}",
         )
 
     def _missed(
         self, evidence: Evidence, episode: Episode, band: MeasuredBand, row: Comparison, accuracy: float
     ) -> CheckResult:
-        again = [r.accuracy for r in _retrainings(evidence, episode)]
+        again = _repeated(evidence, episode, band)
         value, low = f"{accuracy:.3f}", f"{band.low:.3f}"
-        if not again or (len(again) < RETRAININGS and again[0] < band.low):
+        if len(again) < _worth(episode, band) and (not again or again[0] < band.low):
             return self.end(
                 Status.FAILED,
                 "accuracy.missed",
@@ -140,7 +140,7 @@ class InBand(Rule):
                 value=value,
                 low=low,
             )
-        ours = again[0] if again[0] >= band.low else again[1]
+        ours = again[0] if again[0] >= band.low else again[-1]
         if again[0] >= band.low:
             key = "accuracy.near" if accuracy >= far_below(band) else "accuracy.own_training"
         else:
@@ -162,8 +162,8 @@ class InBand(Rule):
     ) -> CheckResult:
         """What this fit shows is not what it taught the net: that is measured by us."""
         why = "pretrained" if _pretrained(evidence, episode) else "too_good"
-        again = _retrainings(evidence, episode)
-        best = max((r.accuracy for r in again), default=0.0)
+        again = _repeated(evidence, episode, band)
+        best = max(again, default=0.0)
         if best >= band.low:
             return self.passed(
                 f"accuracy.{why}.sound", comparisons=(row,), episode=episode.number, ours=f"{best:.3f}"
@@ -173,7 +173,7 @@ class InBand(Rule):
             f"accuracy.{why}",
             comparisons=(row,),
             episode=episode.number,
-            wants_retraining=episode.number if len(again) < RETRAININGS else None,
+            wants_retraining=episode.number if len(again) < _worth(episode, band) else None,
         )
 
 
@@ -247,8 +247,15 @@ def _pretrained(evidence: Evidence, episode: Episode) -> bool:
     return before is not None and before > PRETRAINED
 
 
-def _retrainings(evidence: Evidence, episode: Episode) -> tuple[Retraining, ...]:
-    return tuple(r for r in evidence.retrainings if r.episode == episode.number)
+def _worth(episode: Episode, band: MeasuredBand) -> int:
+    """How many retrainings tell something: more rows only stand in for those that the budget took away."""
+    return RETRAININGS if episode.rows_trained >= band.rows / 2 else 1
+
+
+def _repeated(evidence: Evidence, episode: Episode, band: MeasuredBand) -> list[float]:
+    """Accuracies of our own retrainings of an episode, those that count."""
+    found = [r.accuracy for r in evidence.retrainings if r.episode == episode.number]
+    return found[: _worth(episode, band)]
 
 
 def _row(band: MeasuredBand, accuracy: float, provenance: Provenance) -> Comparison:

@@ -348,3 +348,11 @@ def test_3_an_unknown_recipe_is_confirmed_by_our_own_training() -> None:
     refused = CHECK(never, known)
     assert (refused.status, refused.wants_retraining) == (Status.REVIEW, None)
     assert refused.message.key == "accuracy.unconfirmed"
+
+
+def test_more_rows_do_not_stand_in_for_a_student_s_own_few() -> None:
+    """Step 5 is for what the budget took away: fifty images of one's own choice are no slow recipe."""
+    few = reached(FAR, rows_trained=500)
+    again = (retrained(FAR, rows=500), retrained(GOOD, rows=2_000))
+    found = judge(few, retrainings=again)
+    assert (found.status, found.wants_retraining) == (Status.FAILED, None)
