@@ -53,7 +53,7 @@ def test_the_proof_of_soundness_is_current(id: str) -> None:
 
 @pytest.mark.parametrize("id", PRACTICALS)
 def test_bands_exist_where_they_are_promised(id: str) -> None:
-    """`quick` on two datasets, the real one and the stand-in; `full`, where it was measured, on the real one."""
+    """`quick` on the real data and on the stand-in; `full`, where it was measured, on the real data."""
     bands = loaded(ROOT, id).expected.bands
     quick = {band.data for band in bands if band.level is Level.QUICK}
     full = {band.data for band in bands if band.level is Level.FULL}
