@@ -30,6 +30,7 @@ SOCKETS = "/run/k"
 """Folder for the kernel's sockets: outside /tmp, on a tmpfs of the box, so that nothing of the host's
 disk can be written. The host reaches it through /proc/<pid>/root."""
 
+_TMP, _SHM = "/tmp", "/dev/shm"  # noqa: S108 - fresh folders of each box, which no other process can reach
 _INSIDE_ID = 1000
 _DATA_FLOOR = 2**30
 """TensorFlow aborts without a Python error below about 0.5 GiB of RLIMIT_DATA."""
@@ -152,7 +153,7 @@ def _outer(bwrap: str, layers: Layout, fds: list[int]) -> list[str]:
     """
     tree = ["--die-with-parent", "--unshare-pid", "--proc", "/proc", "--dev-bind", "/dev", "/dev"]
     tree += ["--bind", "/proc", "/run/proc", *_tree(layers)]
-    tree += ["--dir", "/tmp"]  # noqa: S108 - where the inner one mounts its tree before it moves there
+    tree += ["--dir", _TMP]  # where the inner one mounts its tree before it moves there
     return [bwrap, "--args", str(_in_memory("\0".join(tree), fds)), "--"]
 
 
@@ -172,11 +173,11 @@ def _inner(bwrap: str, layers: Layout, boxed: Boxed, fds: list[int]) -> list[str
         *(() if boxed.nested else ("--disable-userns",)),
         *("--uid", str(_INSIDE_ID), "--gid", str(_INSIDE_ID), "--hostname", "localhost"),
         # Before the tree: what is shown may lie below /tmp.
-        *_scratch("/tmp", scratch["/tmp"]),  # noqa: S108 - the box's own
+        *_scratch(_TMP, scratch[_TMP]),
         *_scratch(HOME, scratch[HOME]),
         *_tree(layers),
         *("--proc", "/proc", "--dev", "/dev"),
-        *_scratch("/dev/shm", scratch["/dev/shm"]),  # noqa: S108
+        *_scratch(_SHM, scratch[_SHM]),
         *_scratch(SOCKETS, scratch[SOCKETS]),
         *_written({**_FILES, **boxed.files}, fds),
         *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME, "--clearenv"),
@@ -235,13 +236,13 @@ def _written(files: Mapping[str, str], fds: list[int]) -> list[str]:
 
 
 def _full(env: Mapping[str, str]) -> dict[str, str]:
-    return {"PATH": "/usr/bin:/bin", "USER": "student", "TMPDIR": "/tmp", **env}  # noqa: S108
+    return {"PATH": "/usr/bin:/bin", "USER": "student", "TMPDIR": _TMP, **env}
 
 
 def scratch_folders(limits: Limits) -> dict[str, int]:
     """The writable folders, each a tmpfs of at most so many bytes."""
     size = limits.scratch_bytes
-    return {"/tmp": size // 4, HOME: size // 2, "/dev/shm": size // 4, SOCKETS: 2**20}  # noqa: S108
+    return {_TMP: size // 4, HOME: size // 2, _SHM: size // 4, SOCKETS: 2**20}
 
 
 def resource_limits(limits: Limits) -> dict[str, int]:

@@ -115,8 +115,10 @@ def _of_system(base: str, name: str, parent: ast.AST) -> str:
         return told
     if told != "sys.modules" or isinstance(parent, ast.Compare):
         return ""  # "google.colab" in sys.modules is how notebooks ask where they are
-    named = isinstance(parent, ast.Subscript) and isinstance(parent.slice, ast.Constant)
-    return "" if named and parent.slice.value not in ONLY_DOTTED else told  # type: ignore[attr-defined]
+    match parent:
+        case ast.Subscript(slice=ast.Constant(value=named)) if named not in ONLY_DOTTED:
+            return ""
+    return told
 
 
 def _read(call: ast.Call, parse: Parse, depth: int) -> str:

@@ -11,8 +11,7 @@ import pytest
 from grader.cli import main
 from grader.cli.status import Exit
 from grader.demo import unpack
-from grader.execution import find_executor
-from grader.model.errors import ExecutionError
+from tests import sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -28,10 +27,7 @@ def typed(*words: str | Path) -> int:
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    try:
-        find_executor(allow_unprotected=False)
-    except ExecutionError as error:
-        pytest.skip(f"no sandbox on this machine: {error}")
+    sandbox.require()
     made = unpack(tmp_path_factory.mktemp("demo") / "course")
     for folder in (made / "submissions").iterdir():
         if not folder.name.startswith(("Alba", "Elena")):

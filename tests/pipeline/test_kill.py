@@ -15,8 +15,7 @@ import psutil
 import pytest
 
 from grader.demo import unpack
-from grader.execution import find_executor
-from grader.model.errors import ExecutionError
+from tests import sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -25,10 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    try:
-        find_executor(allow_unprotected=False)
-    except ExecutionError as error:
-        pytest.skip(f"no sandbox on this machine: {error}")
+    sandbox.require()
     made = unpack(tmp_path_factory.mktemp("killed") / "course")
     for folder in sorted((made / "submissions").iterdir())[3:]:
         shutil.rmtree(folder)
