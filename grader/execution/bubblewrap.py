@@ -9,16 +9,19 @@ write /proc/sys (core_pattern) and no process limit would bind.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache
 from pathlib import PurePosixPath
 
+from grader.execution import landlock
 from grader.execution.launcher import Launch, launch
 from grader.execution.layout import Layout, Mount, layout
 from grader.execution.port import Limits
@@ -32,6 +35,7 @@ disk can be written. The host reaches it through /proc/<pid>/root."""
 
 _TMP, _SHM = "/tmp", "/dev/shm"  # noqa: S108 - fresh folders of each box, which no other process can reach
 _INSIDE_ID = 1000
+_LANDLOCK = Mount(os.path.realpath(landlock.__file__), "/opt/kernel/landlock.py")
 _DATA_FLOOR = 2**30
 """TensorFlow aborts without a Python error below about 0.5 GiB of RLIMIT_DATA."""
 _OPEN_FILES = 4096
@@ -89,7 +93,7 @@ def launch_boxed(
     Raises ExecutionError when bubblewrap is missing or too old.
     """
     bwrap = require_bubblewrap()
-    layers = layout(boxed.readable)
+    layers = layout((*boxed.readable, _LANDLOCK))
     fds: list[int] = []
     try:
         argv = _inner(bwrap, layers if route is not Route.REMOUNT else _remounted(layers), boxed, fds)
@@ -187,7 +191,8 @@ def _inner(bwrap: str, layers: Layout, boxed: Boxed, fds: list[int]) -> list[str
     if filter_bytes is not None and not boxed.nested:
         options += ["--seccomp", str(_in_memory(filter_bytes, fds))]
     fd = _in_memory("\0".join(options), fds)
-    return [bwrap, "--args", str(fd), "--", *(() if boxed.nested else _prlimit(limits)), *boxed.argv]
+    before = () if boxed.nested else (*_prlimit(limits), *_landlocked())
+    return [bwrap, "--args", str(fd), "--", *before, *boxed.argv]
 
 
 def _tree(layers: Layout) -> list[str]:
@@ -256,6 +261,17 @@ def _prlimit(limits: Limits) -> list[str]:
     """Set inside the box: RLIMIT_NPROC counts per user namespace there, not over all the user's programs."""
     caps = resource_limits(limits)
     return ["/usr/bin/prlimit", *(f"--{name}={value}:{value}" for name, value in caps.items())]
+
+
+def grants() -> dict[str, list[str]]:
+    """What Landlock leaves of a box's tree, as a second wall behind the mounts: writing only where meant."""
+    return {"read": ["/"], "use": ["/dev"], "write": [_TMP, HOME, _SHM, SOCKETS]}
+
+
+def _landlocked() -> tuple[str, ...]:
+    if not landlock.version():
+        return ()
+    return (sys.executable, "-I", "-S", _LANDLOCK.target, json.dumps(grants()))
 
 
 def _in_memory(content: str | bytes, fds: list[int]) -> int:

@@ -21,6 +21,7 @@ from typing import IO, Protocol
 
 import psutil
 
+from grader.execution import landlock
 from grader.execution.bubblewrap import HOME, Account, Boxed, Route, launch_boxed, routes
 from grader.execution.environment import environment
 from grader.execution.layout import Mount, layout
@@ -56,10 +57,12 @@ class Proven:
 
     def line(self, limits_line: str) -> str:
         """One line for people: tier and what it enforces."""
-        machine = "seccomp" if self.seccomp else f"no seccomp filter for {platform.machine()}"
+        walls = "seccomp" if self.seccomp else f"no seccomp filter for {platform.machine()}"
+        if version := landlock.version():
+            walls += f", landlock {version}"
         warm = "warm, in " if self.warm else ""
         return (
-            f"isolation: isolated ({warm}bubblewrap: user+pid+net+ipc+uts+mount namespaces, {machine}) "
+            f"isolation: isolated ({warm}bubblewrap: user+pid+net+ipc+uts+mount namespaces, {walls}) "
             f"net=off files=own-folder {limits_line}; self-test {self.held}/{self.held}"
         )
 

@@ -15,8 +15,6 @@ from grader.model.budget import Level
 ROOT = Path(__file__).parents[2]
 PRACTICALS = ("fashion-dense", "fashion-convnet")
 COURSES = [(ROOT, id) for id in PRACTICALS] + [(ROOT / "grader" / "demo" / "course", "digits-dense")]
-MEASURED_IN_FULL = {"fashion-dense"}
-"""`fashion-convnet` is to follow: its trainings take minutes each."""
 REMEDY = "run `grade calibrate {0}` and `grade validate {0} --write`, and look at what changed"
 
 
@@ -58,5 +56,5 @@ def test_bands_exist_where_they_are_promised(id: str) -> None:
     quick = {band.data for band in bands if band.level is Level.QUICK}
     full = {band.data for band in bands if band.level is Level.FULL}
     assert len(quick) == 2
-    assert len(full) == (id in MEASURED_IN_FULL)
+    assert len(full) == (id in PRACTICALS)
     assert full < quick

@@ -133,8 +133,12 @@ def test_only_its_own_processes_and_variables(boxed: Cell) -> None:
         answer = boxed("""
             import glob, os
             print(len(glob.glob('/proc/[0-9]*')) <= 3, os.getppid())
-            texts = [open(f, 'rb').read() for f in glob.glob('/proc/*/environ') + glob.glob('/proc/*/cmdline')
-                     if os.access(f, os.R_OK)]
+            def text(name):
+                try:
+                    return open(name, 'rb').read()
+                except PermissionError:
+                    return b''
+            texts = [text(name) for kind in ('environ', 'cmdline') for name in glob.glob('/proc/*/' + kind)]
             print(any(b'planted' in text or b'--ro-bind' in text for text in texts))
             print([name for name in os.environ if name.startswith(('JPY', 'GRADER', 'PYTEST'))])
         """)

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from grader.execution import landlock
 from grader.execution.bubblewrap import (
     HOME,
     SOCKETS,
     Account,
     Boxed,
     Route,
+    grants,
     launch_boxed,
     resource_limits,
     scratch_folders,
@@ -34,7 +36,10 @@ from grader.model.errors import ExecutionError
 FIRST_EXTRA = 4
 """After the three streams and the order's own socket, as in zygote.py (which only Unix can import)."""
 _INSIDE = "/opt/kernel/warm"
-_PROGRAMS = tuple(Path(__file__).with_name(name) for name in ("zygote.py", "nest.py"))
+_PROGRAMS = (
+    *(Path(__file__).with_name(name) for name in ("zygote.py", "nest.py")),
+    Path(landlock.__file__),
+)
 _START_SECONDS = 90
 _FORK_SECONDS = 20
 
@@ -74,6 +79,7 @@ class Order:
             "home": HOME,
             "spare": SOCKETS,
             "files": dict(self.files),
+            "granted": grants(),
             "limits": resource_limits(self.limits),
             "filter": program.hex() if program is not None else None,
         }

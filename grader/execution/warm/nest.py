@@ -16,7 +16,8 @@ import resource
 import signal
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 _USER, _MOUNT, _PID, _NET = 0x10000000, 0x00020000, 0x20000000, 0x40000000
 _IPC, _UTS, _CGROUP = 0x08000000, 0x04000000, 0x02000000
@@ -77,12 +78,17 @@ def limit(limits: Mapping[str, int]) -> None:
         resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (value, value))
 
 
-def seal(program: bytes | None) -> None:
-    """Give up every capability and the making of namespaces, and load the system-call filter."""
+def seal(program: bytes | None, landlock: Any, granted: Mapping[str, Sequence[str]]) -> None:
+    """Give up every capability and the making of namespaces, and load the system-call filter.
+
+    `landlock` is the module of that name; `granted` goes to its `restrict`.
+    """
     # Heeded in this user namespace and below; raising it again takes a capability dropped next.
     _write("/proc/sys/user/max_user_namespaces", "0")
     _prctl(_SET_NO_NEW_PRIVS, 1)
     drop_capabilities()
+    if landlock.version():
+        landlock.restrict(granted, tcp=True)
     if program is not None:
         fprog = _Program(len(program) // 8, program)
         _do("prctl", _SET_SECCOMP, ctypes.c_ulong(_MODE_FILTER), ctypes.byref(fprog))

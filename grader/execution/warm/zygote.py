@@ -9,6 +9,7 @@ It answers b"ready" on the control socket (SEQPACKET). Each order is one JSON ob
     argv      the program to run, as a script in this very interpreter, and its arguments
     folders   {name: bytes}: fresh writable folders; `home` and `spare` are two of them
     files     {name: content}: shown read-only over files of these names
+    granted   {"read": [...], ...}: what Landlock leaves
     limits    {"nproc": ...}: resource limits
     filter    the system-call filter in hexadecimal, or null
 
@@ -52,7 +53,7 @@ _LAST = 2**30
 
 
 def main(control: int, modules: list[str]) -> None:
-    nest = _nest()
+    nest = _beside("nest")
     nest.die_with_parent()
     for name in modules:
         if name.startswith("/"):
@@ -144,7 +145,8 @@ def enter(order: dict[str, Any], watched: int, nest: Any) -> None:
     # Until now the working folder was the zygote's, which all its children can reach.
     os.chdir(order["home"])
     nest.limit(order["limits"])
-    nest.seal(bytes.fromhex(order["filter"]) if order["filter"] else None)
+    program = bytes.fromhex(order["filter"]) if order["filter"] else None
+    nest.seal(program, _beside("landlock"), order["granted"])
 
 
 def reap(program: int, nest: Any) -> NoReturn:
@@ -176,9 +178,9 @@ def _close_all_but(*kept: int) -> None:
         low = descriptor + 1
 
 
-def _nest() -> Any:
-    """The module beside this one, which is on no path."""
-    spec = importlib.util.spec_from_file_location("_nest", Path(__file__).with_name("nest.py"))
+def _beside(name: str) -> Any:
+    """A module beside this one, which is on no path."""
+    spec = importlib.util.spec_from_file_location(f"_{name}", Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
