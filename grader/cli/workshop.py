@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,6 +14,7 @@ from grader.course import Course
 from grader.data import Served, serve
 from grader.evidence.store import EvidenceStore
 from grader.execution.port import Executor, Limits
+from grader.execution.processes import Piped
 from grader.gradebook.book import Gradebook
 from grader.model.budget import BUDGETS, Level
 from grader.pipeline import Settings
@@ -112,7 +111,7 @@ class Workshop:
         limits = Limits(threads=self.threads)
         if self.memory is not None:
             limits = replace(limits, memory_bytes=int(self.memory * 2**30))
-        launch = _launcher(served, limits, boxed=executor.tier != "unprotected")
+        launch = _launcher(served, limits, executor.tier)
         return Bench(
             served,
             executor,
@@ -123,17 +122,9 @@ class Workshop:
         )
 
 
-def _launcher(served: Served, limits: Limits, *, boxed: bool) -> Callable[[], subprocess.Popen[bytes]]:
-    """Starts the clean sandbox's worker, in a box where student code gets one too."""
-    from grader.execution.box import open_box, open_unboxed
+def _launcher(served: Served, limits: Limits, tier: str) -> Callable[[], Piped]:
+    """Starts the clean sandbox's worker, in a sandbox where student code gets one too."""
+    from grader.execution.box import Clean, open_clean
 
-    worker = worker_path()
-    argv = (sys.executable, "-I", str(worker), str(served.folder), served.name)
-
-    def launch() -> subprocess.Popen[bytes]:
-        if boxed:
-            readable = (worker, served.folder)
-            return open_box(argv, readable=readable, limits=limits, threads=limits.threads)
-        return open_unboxed(argv, limits=limits, threads=limits.threads)
-
-    return launch
+    clean = Clean(worker_path(), (str(served.folder), served.name), (served.folder,), limits)
+    return lambda: open_clean(clean, tier)

@@ -1,16 +1,17 @@
-"""Runs student code: a notebook's cells in a cold kernel, boxed where the machine allows it."""
+"""Runs student code: a notebook's cells in a kernel, shut in as well as the machine allows."""
 
 from __future__ import annotations
 
 from grader.execution.port import Executor
 
 
-def find_executor(*, allow_unprotected: bool) -> Executor:
-    """The isolated executor where its box held against the canary, tried once per process.
+def find_executor(*, allow_unprotected: bool, container: bool = False) -> Executor:
+    """The executor of the best tier that held against the canary: isolated, else confined.
 
-    Raises ExecutionError with the remedy where it did not, unless unprotected runs are allowed.
+    Where neither does: the container's, if somebody vouches for one around us; unprotected, if that is
+    allowed; else ExecutionError with the remedy.
     """
     # Imported when asked for: nbclient and what it brings take a while, and most commands run nothing.
     from grader.execution.find import best_executor
 
-    return best_executor(allow_unprotected=allow_unprotected)
+    return best_executor(allow_unprotected=allow_unprotected, container=container)

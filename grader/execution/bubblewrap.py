@@ -21,11 +21,10 @@ from enum import Enum
 from functools import cache
 from pathlib import PurePosixPath
 
-from grader.execution import landlock
 from grader.execution.launcher import Launch, launch
 from grader.execution.layout import Layout, Mount, layout
 from grader.execution.port import Limits
-from grader.execution.seccomp import seccomp_filter
+from grader.execution.sandbox import landlock, seccomp
 from grader.model.errors import ExecutionError
 
 HOME = "/home/student"
@@ -129,6 +128,8 @@ def require_bubblewrap() -> str:
     """
     if platform.system() != "Linux":
         raise ExecutionError("execution.not_linux", system=platform.system())
+    if not seccomp.known():
+        raise ExecutionError("execution.no_filter", machine=platform.machine())
     found = shutil.which("bwrap")
     if found is None:
         raise ExecutionError("execution.bubblewrap_missing")
@@ -187,9 +188,8 @@ def _inner(bwrap: str, layers: Layout, boxed: Boxed, fds: list[int]) -> list[str
         *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME, "--clearenv"),
         *(word for name, value in _full(boxed.env).items() for word in ("--setenv", name, value)),
     ]
-    filter_bytes = seccomp_filter()
-    if filter_bytes is not None and not boxed.nested:
-        options += ["--seccomp", str(_in_memory(filter_bytes, fds))]
+    if not boxed.nested:
+        options += ["--seccomp", str(_in_memory(seccomp.box_filter(), fds))]
     fd = _in_memory("\0".join(options), fds)
     before = () if boxed.nested else (*_prlimit(limits), *_landlocked())
     return [bwrap, "--args", str(fd), "--", *before, *boxed.argv]

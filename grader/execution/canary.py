@@ -6,7 +6,6 @@ import contextlib
 import json
 import logging
 import os
-import platform
 import secrets
 import socket
 import subprocess
@@ -17,58 +16,52 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import IO, Protocol
 
 import psutil
 
-from grader.execution import landlock
 from grader.execution.bubblewrap import HOME, Account, Boxed, Route, launch_boxed, routes
 from grader.execution.environment import environment
 from grader.execution.layout import Mount, layout
 from grader.execution.port import Limits
-from grader.execution.processes import Process, kill_tree, tree
-from grader.execution.seccomp import seccomp_filter
+from grader.execution.processes import Piped, kill_tree, tree
+from grader.execution.sandbox import canary_inside, landlock
 from grader.model.errors import ExecutionError
 
 _LOG = logging.getLogger(__name__)
 _SECONDS = 20
-_SCRIPT = Path(__file__).with_name("canary_inside.py")
-CANARY = Mount(str(_SCRIPT), "/opt/kernel/canary.py")
+SCRIPT = Path(canary_inside.__file__)
+_CANARY = Mount(str(SCRIPT), "/opt/kernel/canary.py")
 
 
-class Attacker(Process, Protocol):
-    """The canary's process, with pipes."""
-
-    @property
-    def stdin(self) -> IO[bytes] | None: ...
-    @property
-    def stdout(self) -> IO[bytes] | None: ...
+_WALLS = {
+    "isolated": "bubblewrap: user+pid+net+ipc+uts+mount namespaces, seccomp",
+    "confined": "no namespaces: file names and the number of processes can be seen; seccomp",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """A route whose box held against every attack of the canary."""
+    """A sandbox that held against every attack of the canary."""
 
-    route: Route
+    tier: str
     held: int
-    seccomp: bool
     warm: bool = False
-    """Whether it was the box of a forked child that held."""
+    """Whether it was a forked child's that held."""
 
     def line(self, limits_line: str) -> str:
         """One line for people: tier and what it enforces."""
-        walls = "seccomp" if self.seccomp else f"no seccomp filter for {platform.machine()}"
+        walls = _WALLS[self.tier]
         if version := landlock.version():
             walls += f", landlock {version}"
-        warm = "warm, in " if self.warm else ""
+        warm = "warm, " if self.warm else ""
         return (
-            f"isolation: isolated ({warm}bubblewrap: user+pid+net+ipc+uts+mount namespaces, {walls}) "
-            f"net=off files=own-folder {limits_line}; self-test {self.held}/{self.held}"
+            f"isolation: {self.tier} ({warm}{walls}) net=off files=own-folder {limits_line}; "
+            f"self-test {self.held}/{self.held}"
         )
 
 
 @cache
-def prove_box() -> Proven:
+def prove_box() -> tuple[Route, Proven]:
     """Try each route of this machine; the first whose box holds. Once per process.
 
     Raises ExecutionError, with the remedy, when there is none.
@@ -76,7 +69,7 @@ def prove_box() -> Proven:
     reasons: list[str] = []
     for route in routes():
         try:
-            return prove(route, partial(_in_a_box, route))
+            return route, prove("isolated", partial(_in_a_box, route))
         except ExecutionError as error:
             _LOG.info("no box by route %s: %s", route.value, error)
             if error.message.key != "execution.box_refused":
@@ -85,12 +78,12 @@ def prove_box() -> Proven:
     raise ExecutionError("execution.box_refused", reason=reasons[0])
 
 
-def prove(route: Route, start: Callable[[tuple[str, ...]], Attacker], *, warm: bool = False) -> Proven:
-    """Attack from inside the box in which `start` runs the canary, given its arguments.
+def prove(tier: str, start: Callable[[tuple[str, ...]], Piped], *, warm: bool = False) -> Proven:
+    """Attack from inside the sandbox in which `start` runs the canary, given its arguments.
 
     Raises ExecutionError when an attack succeeds.
     """
-    with _targets() as targets:
+    with _targets(tier) as targets:
         report, real_uids = _attack(start, targets)
     held = report.get("held")
     if not isinstance(held, dict) or not held:
@@ -100,11 +93,11 @@ def prove(route: Route, start: Callable[[tuple[str, ...]], Attacker], *, warm: b
         raise ExecutionError("execution.box_leaks", attacks=", ".join(failed))
     if report.get("kernel") is not True:
         raise ExecutionError("execution.box_no_kernel", python=sys.executable)
-    return Proven(route, len(held), bool(targets["seccomp"]), warm)
+    return Proven(tier, len(held), warm)
 
 
 @contextlib.contextmanager
-def _targets() -> Iterator[Mapping[str, object]]:
+def _targets(tier: str) -> Iterator[Mapping[str, object]]:
     """Things of the host that anybody on it may read or reach, so that only the box stands before them."""
     abstract = f"canary-{secrets.token_hex(8)}"
     home = os.path.realpath(os.path.expanduser("~"))
@@ -120,12 +113,13 @@ def _targets() -> Iterator[Mapping[str, object]]:
         unix.listen()
         yield {
             "secret": str(secret),
-            "package": str(_SCRIPT.parent),
+            "tier": tier,
+            "pid": os.getpid(),
+            "package": str(Path(__file__).parent),
             "home": home,
             "private": _private(home),
             "port": listener.getsockname()[1],
             "abstract": abstract,
-            "seccomp": seccomp_filter() is not None,
         }
 
 
@@ -140,15 +134,16 @@ def _private(home: str) -> list[str]:
 
 
 def _in_a_box(route: Route, argv: tuple[str, ...]) -> subprocess.Popen[bytes]:
-    boxed = Boxed((sys.executable, "-I", *argv), Limits(), environment(1, HOME), readable=(CANARY,))
+    command = (sys.executable, "-I", _CANARY.target, *argv)
+    boxed = Boxed(command, Limits(), environment(1, HOME), readable=(_CANARY,))
     return launch_boxed(boxed, route, Account(), stdio=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def _attack(
-    start: Callable[[tuple[str, ...]], Attacker], targets: Mapping[str, object]
+    start: Callable[[tuple[str, ...]], Piped], targets: Mapping[str, object]
 ) -> tuple[Mapping[str, object], set[int]]:
     """What the canary reports, and the real uids of the processes inside the box."""
-    process = start((CANARY.target, json.dumps(dict(targets))))
+    process = start((json.dumps(dict(targets)),))
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None

@@ -1,32 +1,59 @@
-"""Finds the best executor of this machine."""
+"""Finds the best executor of this machine: the first tier that holds when it is attacked."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from grader.execution.canary import prove_box
 from grader.execution.isolated import BoxedKernelExecutor
 from grader.execution.port import Executor
 from grader.execution.unprotected import UnprotectedExecutor
+from grader.execution.warm.boxes import Boxes
 from grader.execution.warm.executor import WarmKernelExecutor
+from grader.execution.warm.fences import Fences
 from grader.execution.warm.prove import prove_fork
 from grader.model.errors import ExecutionError
 
 _LOG = logging.getLogger(__name__)
 
 
-def best_executor(*, allow_unprotected: bool) -> Executor:
+def best_executor(*, allow_unprotected: bool, container: bool = False) -> Executor:
     """See `grader.execution.find_executor`."""
+    tiers: tuple[Callable[[], Executor], ...] = (isolated, confined)
+    refused: ExecutionError | None = None
+    for tier in tiers:
+        try:
+            return tier()
+        except ExecutionError as error:
+            _LOG.info("no %s tier: %s", tier.__name__, error)
+            refused = refused or error
+    assert refused is not None
+    if container:
+        return UnprotectedExecutor(tier="container")
+    if not allow_unprotected:
+        raise refused
+    _LOG.warning("running unprotected: %s", refused)
+    return UnprotectedExecutor()
+
+
+def isolated() -> Executor:
+    """In boxes; each kernel started anew where none can be forked. Raises ExecutionError."""
+    route, proven = prove_box()
+    cold = BoxedKernelExecutor(route, proven)
+    shelter = Boxes(route)
     try:
-        proven = prove_box()
-    except ExecutionError as error:
-        if not allow_unprotected:
-            raise
-        _LOG.warning("running unprotected: %s", error)
-        return UnprotectedExecutor()
-    cold = BoxedKernelExecutor(proven)
-    try:
-        return WarmKernelExecutor(prove_fork(proven.route), cold)
+        return WarmKernelExecutor(prove_fork(shelter), shelter, cold)
     except ExecutionError as error:
         _LOG.warning("no kernel is forked on this machine, each is started anew: %s", error)
         return cold
+
+
+def confined() -> Executor:
+    """Behind fences, where no box can be made. Raises ExecutionError."""
+    shelter = Fences()
+    try:
+        return WarmKernelExecutor(prove_fork(shelter), shelter)
+    except ExecutionError:
+        shelter.close()
+        raise

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from grader.execution.bubblewrap import HOME, SOCKETS, Account, Boxed, launch_boxed
+from grader.execution.bubblewrap import HOME, SOCKETS, Account, Boxed, Route, launch_boxed
 from grader.execution.canary import Proven
 from grader.execution.driver import Drive
 from grader.execution.environment import environment
@@ -38,7 +38,10 @@ class BoxedKernelExecutor:
 
     tier = "isolated"
 
-    def __init__(self, proven: Proven, *, probe: Path = PROBE, account: Account | None = None) -> None:
+    def __init__(
+        self, route: Route, proven: Proven, *, probe: Path = PROBE, account: Account | None = None
+    ) -> None:
+        self._route = route
         self._proven = proven
         self._probe = probe
         self._account = account or Account()
@@ -67,8 +70,9 @@ class BoxedKernelExecutor:
             files={JOB_FILE: job_file(job, DATA_FOLDER), CONNECTION_FILE: json.dumps(address.connection())},
             pass_fds=pipe.pass_fds,
         )
-        route, account = self._proven.route, self._account
-        process = launch_boxed(boxed, route, account, stdio=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        process = launch_boxed(
+            boxed, self._route, self._account, stdio=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
         said = ErrorTail(process)
         return RunningKernel(process, lambda: _seen_from_outside(process.pid, address), said)
 
@@ -80,7 +84,7 @@ def run_kernel(job: Job, start: Callable[[EvidencePipe], RunningKernel], isolati
     pipe = EvidencePipe(job.limits.evidence_bytes, lambda: over[0].end(too_much_evidence(job)))
     try:
         running = start(pipe)
-        watchdog = Watchdog(running.process, job.limits.memory_bytes)
+        watchdog = Watchdog(running.process, job.limits, running.scratch)
         over.append(watchdog)
         pipe.started()
         try:

@@ -11,6 +11,7 @@ import stat
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import zmq
@@ -54,6 +55,8 @@ class RunningKernel:
     process: Process
     find: Callable[[], Address | None]
     said: Callable[[], str]
+    scratch: Path | None = None
+    """Folder on this machine's disk that only a watchdog bounds, if there is one."""
 
 
 class Provisioner(KernelProvisionerBase):

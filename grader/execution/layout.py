@@ -56,6 +56,40 @@ def layout(uncovered: Iterable[Mount] = ()) -> Layout:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """The same without mounts: what may be read whole, and folders of which only the names may be."""
+
+    whole: tuple[str, ...]
+    listed: tuple[str, ...]
+
+
+def readable(besides: Iterable[str] = ()) -> Readable:
+    """What `layout` shows, under its own names, where nothing can be mounted; and `besides`."""
+    whole: list[str] = list(besides)
+    listed: list[str] = []
+    shown = layout()
+    for mount in shown.mounts:
+        hidden = {mount.source + name[len(mount.target) :] for name in shown.masked if _inside(name, mount)}
+        _all_but(mount.source, hidden, whole, listed)
+    return Readable(tuple(whole), tuple(listed))
+
+
+def _inside(name: str, mount: Mount) -> bool:
+    return name.startswith(f"{mount.target}/")
+
+
+def _all_but(path: str, hidden: set[str], whole: list[str], listed: list[str]) -> None:
+    if path in hidden:
+        return
+    if not any(name.startswith(f"{path}/") for name in hidden):
+        whole.append(path)
+        return
+    listed.append(path)
+    for name in os.listdir(path):
+        _all_but(os.path.join(path, name), hidden, whole, listed)
+
+
 def same_place(paths: Sequence[Path]) -> list[Mount]:
     """Mounts that show each path under its own absolute name."""
     return [Mount(os.path.realpath(path), os.path.abspath(path)) for path in paths]

@@ -9,12 +9,14 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any, Protocol
 
 import psutil
 
 _LOG = logging.getLogger(__name__)
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.1
+_MOST_FILES = 100_000
 
 
 class Process(Protocol):
@@ -32,6 +34,15 @@ class Process(Protocol):
     def poll(self) -> int | None: ...
     def kill(self) -> None: ...
     def wait(self, timeout: float | None = None) -> int: ...
+
+
+class Piped(Process, Protocol):
+    """One whose stdin and stdout are pipes."""
+
+    @property
+    def stdin(self) -> IO[bytes] | None: ...
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
 
 
 def tree(pid: int) -> list[psutil.Process]:
@@ -96,6 +107,28 @@ def _pss(pid: int) -> int:
     return 0
 
 
+def cpu_seconds(processes: list[psutil.Process]) -> float:
+    """Processor time they and their ended children have used."""
+    total = 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            total += sum(process.cpu_times()[:4])
+    return total
+
+
+def fills(folder: Path, cap: int) -> bool:
+    """Whether a folder takes more than `cap` bytes of disk, or holds too many files to tell."""
+    entries, total = 0, 0
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            entries += 1
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(place, name)).st_blocks * 512
+        if total > cap or entries > _MOST_FILES:
+            return True
+    return False
+
+
 def kill_tree(process: Process, seen: list[psutil.Process] | None = None) -> None:
     """SIGKILL the process, all its descendants, its session's group, and those of `seen` still alive.
 
@@ -121,7 +154,7 @@ def kill_tree(process: Process, seen: list[psutil.Process] | None = None) -> Non
         _LOG.warning("process %s did not end after SIGKILL", process.pid)
 
 
-def guard_memory(process: subprocess.Popen[bytes], cap: int) -> None:
+def guard_memory(process: Process, cap: int) -> None:
     """Kill the process's tree when it holds more than `cap` bytes; ends with the process."""
 
     def watch() -> None:

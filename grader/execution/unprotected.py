@@ -41,14 +41,20 @@ _SOCKET_PATH_LIMIT = 100
 class UnprotectedExecutor:
     """Runs each job in a plain process. Root drops to `account` first: never as real uid 0."""
 
-    tier = "unprotected"
-
-    def __init__(self, *, probe: Path = PROBE, account: Account | None = None) -> None:
+    def __init__(
+        self, *, probe: Path = PROBE, account: Account | None = None, tier: str = "unprotected"
+    ) -> None:
+        self.tier = tier
         self._probe = probe
         self._account = (account or Account()) if _is_root() else None
 
     def isolation(self, limits: Limits) -> str:
-        """A warning: nothing is isolated."""
+        """A warning: nothing is isolated, unless somebody vouches for a container around us."""
+        if self.tier == "container":
+            return (
+                "isolation: container (what is around this process, as you say, is thrown away after this "
+                "run) own process, time, memory and output limits"
+            )
         return (
             f"isolation: UNPROTECTED ({platform.system()}): this code ran with your rights. "
             "Fine for your own work; do not grade others this way."
@@ -63,7 +69,7 @@ class UnprotectedExecutor:
             evidence = self._evidence(job, folder, over)
             try:
                 running = self._start(job, folder, evidence)
-                watchdog = Watchdog(running.process, job.limits.memory_bytes)
+                watchdog = Watchdog(running.process, job.limits, folder / "home")
                 over.append(watchdog)
                 evidence.started()
                 try:

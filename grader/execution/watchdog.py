@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
-from grader.execution.processes import Process, exceed, kill_tree, tree
+from grader.execution.port import Limits
+from grader.execution.processes import Process, cpu_seconds, exceed, fills, kill_tree, tree
 from grader.model.evidence import Ended
 from grader.model.text import Message
 
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.1
+_SELDOM = 5
+"""Rounds between two looks at what costs more to look at."""
 _GIB = 2**30
 
 
@@ -28,13 +33,15 @@ class Stop:
 class Watchdog:
     """Watches one kernel process from a thread of its own until `finish`."""
 
-    def __init__(self, process: Process, memory_bytes: int) -> None:
+    def __init__(self, process: Process, limits: Limits, scratch: Path | None = None) -> None:
         self.stop: Stop | None = None
         self.on_stop: Callable[[], None] | None = None
         """Called once, from any thread, after the kernel was killed."""
         self._process = process
-        self._memory_bytes = memory_bytes
+        self._limits = limits
+        self._scratch = scratch
         self._deadline: tuple[float, Stop] | None = None
+        self._cpu_seconds = math.inf
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._seen: set[psutil.Process] = set()
@@ -44,7 +51,11 @@ class Watchdog:
         self._thread.start()
 
     def deadline(self, seconds: float, stop: Stop) -> None:
-        """End the run that many seconds from now; replaces an earlier deadline."""
+        """End the run that many seconds from now; replaces an earlier deadline.
+
+        It bounds the processor time too: what the frameworks' threads can spend meanwhile, and one more's.
+        """
+        self._cpu_seconds = seconds * (self._limits.threads + 1)
         self._deadline = time.monotonic() + seconds, stop
 
     def end(self, stop: Stop) -> None:
@@ -68,11 +79,29 @@ class Watchdog:
         kill_tree(self._process, list(self._seen))
 
     def _watch(self) -> None:
+        round_number = 0
         while not self._over.wait(_POLL_SECONDS) and self.stop is None:
+            round_number += 1
             running = tree(self._process.pid)
             self._seen.update(running)
-            if exceed(running, self._memory_bytes):
-                gib = round(self._memory_bytes / _GIB, 2)
-                self.end(Stop(Ended.MEMORY, Message("execution.memory", {"gib": gib})))
-            elif self._deadline is not None and time.monotonic() > self._deadline[0]:
-                self.end(self._deadline[1])
+            if (stop := self._passed(running, round_number)) is not None:
+                self.end(stop)
+
+    def _passed(self, running: list[psutil.Process], round_number: int) -> Stop | None:
+        """The limit that is passed now. What costs more is asked less often."""
+        limits = self._limits
+        if exceed(running, limits.memory_bytes):
+            gib = round(limits.memory_bytes / _GIB, 2)
+            return Stop(Ended.MEMORY, Message("execution.memory", {"gib": gib}))
+        if len(running) > limits.processes:
+            return Stop(Ended.PROCESSES, Message("execution.processes", {"processes": limits.processes}))
+        if self._deadline is not None and time.monotonic() > self._deadline[0]:
+            return self._deadline[1]
+        if round_number % _SELDOM:
+            return None
+        if cpu_seconds(running) > self._cpu_seconds:
+            return Stop(Ended.CPU, Message("execution.cpu", {"seconds": round(self._cpu_seconds)}))
+        if self._scratch is not None and fills(self._scratch, limits.scratch_bytes):
+            gib = round(limits.scratch_bytes / _GIB, 2)
+            return Stop(Ended.SCRATCH, Message("execution.scratch", {"gib": gib}))
+        return None

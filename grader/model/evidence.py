@@ -39,9 +39,16 @@ class Ended(StrEnum):
     WALL_CLOCK = "wall_clock"
     MEMORY = "memory"
     OUTPUT = "output"
+    CPU = "cpu"
+    PROCESSES = "processes"
+    SCRATCH = "scratch"
     KERNEL_DIED = "kernel_died"
     FAILED = "failed"
     """Ours: the sandbox did not start, or its channel broke. Never the student's fault."""
+
+
+LIMITS = {Ended.WALL_CLOCK, Ended.MEMORY, Ended.OUTPUT, Ended.CPU, Ended.PROCESSES, Ended.SCRATCH}
+"""A limit of ours, which can be raised."""
 
 
 class Cell(Struct, frozen=True, forbid_unknown_fields=True):
@@ -287,5 +294,5 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def cut_short(self) -> bool:
         """A limit of clock, memory or output ended the run or one of its cells."""
-        stopped = self.ended in {Ended.WALL_CLOCK, Ended.MEMORY, Ended.OUTPUT}
+        stopped = self.ended in LIMITS
         return stopped or any(cell.error == CELL_TIMED_OUT for cell in self.cells)

@@ -10,7 +10,6 @@ import contextlib
 import logging
 import queue
 import struct
-import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from grader.evidence.assemble import Snapshot
+from grader.execution.processes import Piped
 from grader.model.errors import EvidenceError
 from grader.model.evidence import Compilation, Episode, Evidence, Retraining, Verified
 from grader.model.graph import Graph
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 Share = Annotated[float, Meta(ge=0, le=1)]
 MAX_REPLY = 4 * 2**20
 
-Launch = Callable[[], "subprocess.Popen[bytes]"]
+Launch = Callable[[], Piped]
 
 
 class Reply(Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,7 +64,7 @@ class Rebuilder:
         self._launch = launch
         self._timeout = timeout
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Piped | None = None
         self._replies: queue.Queue[bytes | None] = queue.Queue()
 
     def __enter__(self) -> Self:
@@ -148,7 +148,7 @@ class Rebuilder:
         except msgspec.DecodeError as error:
             raise EvidenceError("evidence.bad_frame", why=str(error)[:200]) from None
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> Piped:
         self._replies = queue.Queue()
         self._process = self._launch()
         threading.Thread(
@@ -166,7 +166,7 @@ class Rebuilder:
             self._process = None
 
 
-def _pump(process: subprocess.Popen[bytes], replies: queue.Queue[bytes | None]) -> None:
+def _pump(process: Piped, replies: queue.Queue[bytes | None]) -> None:
     """Move replies from the pipe to the queue: a read with a timeout that works on every platform."""
     assert process.stdout is not None
     with process.stdout as stream:

@@ -29,11 +29,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def warmed(data: Path) -> Iterator[None]:
-    """A zygote that runs already, and until the end: no test is charged with its start."""
-    with contextlib.suppress(pytest.skip.Exception):
-        executor = executor_of("warm")
-        assert isinstance(executor, WarmKernelExecutor)
-        executor.ready(data, threads=1)
+    """Zygotes that run already, and until the end: no test is charged with their start."""
+    for tier in ("warm", "confined"):
+        with contextlib.suppress(pytest.skip.Exception):
+            executor = executor_of(tier)
+            assert isinstance(executor, WarmKernelExecutor)
+            executor.ready(data, threads=1)
     yield
     close_all()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from grader.execution.canary import prove_box
 from grader.execution.isolated import BoxedKernelExecutor
 from grader.execution.port import CellRun, Executor, Job, Limits, RawRun
 from grader.execution.unprotected import UnprotectedExecutor
+from grader.execution.warm.boxes import Boxes
 from grader.execution.warm.executor import KERNEL, WarmKernelExecutor
+from grader.execution.warm.fences import Fences
 from grader.execution.warm.prove import prove_fork
 from grader.model.budget import BUDGETS, Level
 from grader.model.errors import ExecutionError
@@ -19,30 +22,43 @@ from grader.model.submission import CellKind, SourceCell
 
 PROBE = Path(__file__).parent / "probe_double"
 BOXED = ("isolated", "warm")
-TIERS = (*BOXED, "unprotected")
+SHUT = (*BOXED, "confined")
+TIERS = (*SHUT, "unprotected")
 MIB = 2**20
 
 
 def executor_of(tier: str, probe: Path = PROBE) -> Executor:
-    """The executor of a tier; skips the test, saying why, where this machine has no box."""
+    """The executor of a tier; skips the test, saying why, where this machine does not have it.
+
+    "isolated" starts each kernel anew, "warm" is the same tier with forked ones. Of those that fork there is
+    one for all tests; without the libraries, whose import would take most of the time of this suite.
+    """
     if tier == "unprotected":
         return UnprotectedExecutor(probe=probe)
-    try:
-        cold = BoxedKernelExecutor(prove_box(), probe=probe)
-        return warm(cold, probe) if tier == "warm" else cold
-    except ExecutionError as error:
-        pytest.skip(f"no isolated tier here: {error}")
+    if (tier, probe) not in _HELD:
+        try:
+            _HELD[tier, probe] = _MAKE[tier](probe)
+        except ExecutionError as error:
+            pytest.skip(f"no {tier} tier here: {error}")
+    return _HELD[tier, probe]
 
 
-def warm(cold: BoxedKernelExecutor, probe: Path) -> WarmKernelExecutor:
-    """One for all tests; without the libraries, whose import would take most of the time of this suite."""
-    if probe not in _WARM:
-        proven = prove_fork(prove_box().route)
-        _WARM[probe] = WarmKernelExecutor(proven, cold, probe=probe, modules=KERNEL)
-    return _WARM[probe]
+def _isolated(probe: Path) -> BoxedKernelExecutor:
+    return BoxedKernelExecutor(*prove_box(), probe=probe)
 
 
-_WARM: dict[Path, WarmKernelExecutor] = {}
+def _warm(probe: Path) -> WarmKernelExecutor:
+    shelter = Boxes(prove_box()[0])
+    return WarmKernelExecutor(prove_fork(shelter), shelter, _isolated(probe), probe=probe, modules=KERNEL)
+
+
+def _confined(probe: Path) -> WarmKernelExecutor:
+    shelter = Fences()
+    return WarmKernelExecutor(prove_fork(shelter), shelter, probe=probe, modules=KERNEL)
+
+
+_MAKE: dict[str, Callable[[Path], Executor]] = {"isolated": _isolated, "warm": _warm, "confined": _confined}
+_HELD: dict[tuple[str, Path], Executor] = {}
 
 
 def job(*sources: str, data: Path, wall: float = 60, cell: float = 30, limits: Limits | None = None) -> Job:
@@ -57,5 +73,5 @@ def by_index(run: RawRun) -> dict[int, CellRun]:
 
 def close_all() -> None:
     """At the end of the tests."""
-    while _WARM:
-        _WARM.popitem()[1].close()
+    while _HELD:
+        _HELD.popitem()[1].close()

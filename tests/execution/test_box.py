@@ -2,70 +2,81 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from runs import MIB, TIERS, executor_of
+from runs import MIB, executor_of
 
-from grader.execution.box import open_box, open_unboxed
+from grader.execution.box import Clean, open_clean
 from grader.execution.port import Limits
+from grader.execution.processes import Piped
 
 pytestmark = pytest.mark.sandbox
 
-Open = Callable[..., "subprocess.Popen[bytes]"]
+Open = Callable[..., Piped]
 
 
-@pytest.fixture(params=TIERS)
+@pytest.fixture(params=("isolated", "confined", "unprotected"))
 def start(request: pytest.FixtureRequest, data: Path) -> Open:
-    """Starts Python source in either kind of clean process."""
+    """Starts Python source in a clean process of each kind."""
+    executor_of(request.param)
 
-    def start(source: str, limits: Limits | None = None) -> subprocess.Popen[bytes]:
-        argv = (sys.executable, "-I", "-c", source)
-        if request.param == "isolated":
-            executor_of("isolated")
-            return open_box(argv, readable=[data], limits=limits or Limits(), threads=1)
-        return open_unboxed(argv, limits=limits or Limits(), threads=1)
+    def start(source: str, limits: Limits | None = None) -> Piped:
+        script = data / "script.py"
+        script.write_text(source)
+        return open_clean(Clean(script, (str(data),), (data,), limits or Limits()), request.param)
 
     return start
 
 
-def test_a_worker_answers_over_its_pipes(start: Open, data: Path) -> None:
+def answer(worker: Piped, said: bytes = b"") -> bytes:
+    """All it prints until it ends by itself, or is ended."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    with worker.stdout, worker.stdin:
+        worker.stdin.write(said)
+        worker.stdin.flush()
+        text = worker.stdout.read()
+    worker.wait(30)
+    return text
+
+
+def test_a_worker_answers_over_its_pipes(start: Open) -> None:
     """Bytes in, bytes out, for as long as both want; it reads what it was given to read."""
-    source = f"""
+    source = """
 import sys
 while (byte := sys.stdin.buffer.read(1)):
     sys.stdout.buffer.write(byte * 2)
     sys.stdout.buffer.flush()
-print(open({str(data / "letters" / "x_train.npy")!r}).read(), end='')
+print(open(sys.argv[1] + '/letters/x_train.npy').read(), end='')
 """
-    with start(source) as worker:
-        assert worker.stdin is not None
-        assert worker.stdout is not None
+    worker = start(source)
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    with worker.stdin, worker.stdout:
         for byte in (b"a", b"\x00"):
             worker.stdin.write(byte)
             worker.stdin.flush()
             assert worker.stdout.read(2) == byte * 2
         worker.stdin.close()
         assert worker.stdout.read() == b"served"
-    assert worker.returncode == 0
+    worker.wait(10)
 
 
 def test_it_outlives_the_thread_that_asked_for_it(start: Open) -> None:
     """The parent-death signal is sent when the launching thread ends."""
-    opened: list[subprocess.Popen[bytes]] = []
+    opened: list[Piped] = []
     thread = threading.Thread(target=lambda: opened.append(start("print(input())")))
     thread.start()
     thread.join()
-    assert opened[0].communicate(b"alive\n")[0].strip() == b"alive"
+    assert answer(opened[0], b"alive\n").strip() == b"alive"
 
 
 def test_a_hog_is_killed(start: Open) -> None:
     """By the watchdog of memory, which needs no help from the caller."""
     source = "import mmap\nm = mmap.mmap(-1, 2 << 30)\nfor i in range(0, 2 << 30, 4096): m[i] = 1\ninput()"
     worker = start(source, Limits(memory_bytes=200 * MIB))
-    assert worker.communicate(timeout=30)[0] == b""
+    assert answer(worker) == b""
     assert worker.returncode != 0

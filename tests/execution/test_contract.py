@@ -289,6 +289,6 @@ def kernels_of(pid: int) -> list[psutil.Process]:
         # The canary's processes come and go meanwhile.
         with contextlib.suppress(psutil.Error):
             words = process.cmdline()
-            if "--job" in words or "/opt/kernel/warm/zygote.py" in words:
+            if "--job" in words or any(word.endswith("/sandbox/zygote.py") for word in words):
                 found.append(process)
     return found

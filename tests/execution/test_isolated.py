@@ -51,7 +51,7 @@ def test_find_executor_says_what_it_enforces(data: Path) -> None:
         assert isinstance(executor, WarmKernelExecutor)
         line = executor.isolation(Limits())
     assert re.search(
-        r"isolated \(warm, in bubblewrap: .*\) net=off .* memory=4 GiB .* self-test (\d+)/\1$", line
+        r"isolated \(warm, bubblewrap: .*\) net=off .* memory=4 GiB .* self-test (\d+)/\1$", line
     )
     assert "\n" not in line
 
@@ -112,7 +112,7 @@ def test_never_real_root(tier: str, data: Path, warmed: None) -> None:
         for status in Path("/proc").glob("[0-9]*/status"):
             try:
                 command = status.with_name("cmdline").read_bytes()
-                if b"/opt/kernel/probe/boot.py\0" in command or b"/opt/kernel/warm/zygote.py\0" in command:
+                if b"/opt/kernel/probe/boot.py\0" in command or b"/opt/kernel/sandbox/zygote.py\0" in command:
                     words = status.read_text()
                     if "python" in words.split("\n", 1)[0]:
                         seen.add(tuple(map(int, re.findall(r"^Uid:\s(.*)$", words, re.M)[0].split())))

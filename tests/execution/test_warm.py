@@ -14,15 +14,16 @@ import psutil
 import pytest
 from runs import executor_of, job
 
-from grader.execution.bubblewrap import Account
 from grader.execution.canary import prove_box
 from grader.execution.isolated import PROBE, BoxedKernelExecutor
 from grader.execution.layout import Mount
 from grader.execution.port import Executor, Limits, RawRun
 from grader.execution.processes import alive
+from grader.execution.warm.boxes import Boxes
 from grader.execution.warm.executor import WarmKernelExecutor
-from grader.execution.warm.host import Order, Place, Zygote
+from grader.execution.warm.host import Order, Zygote
 from grader.execution.warm.precede import must_precede_imports
+from grader.execution.warm.shelter import Place
 from grader.model.evidence import Ended
 from grader.model.submission import CellKind, SourceCell
 from tests import unprivileged
@@ -43,7 +44,7 @@ def full(data: Path) -> Iterator[WarmKernelExecutor]:
     unprivileged.require(PROBE)
     small = executor_of("warm")
     assert isinstance(small, WarmKernelExecutor)
-    executor = WarmKernelExecutor(small._proven, small._cold)
+    executor = WarmKernelExecutor(small._proven, small._shelter, small._cold)
     executor.ready(data, threads=1)
     yield executor
     executor.close()
@@ -97,8 +98,8 @@ def test_such_a_notebook_runs_cold(warm: WarmKernelExecutor, data: Path) -> None
 
 
 def is_warm(process: psutil.Process) -> bool:
-    """A zygote, or what it forked."""
-    return "/opt/kernel/warm/zygote.py" in process.cmdline()
+    """A zygote of boxes, or what it forked."""
+    return "/opt/kernel/sandbox/zygote.py" in process.cmdline()
 
 
 def held() -> tuple[int, int, int]:
@@ -198,7 +199,7 @@ def test_more_threads_than_after_the_imports_refuse_the_fork(
         "signal.signal(signal.SIGALRM, lambda *_: late.start())\n"
         "signal.alarm(1)\n"
     )
-    executor = WarmKernelExecutor(small._proven, small._cold, probe=tmp_path, modules=())
+    executor = WarmKernelExecutor(small._proven, small._shelter, small._cold, probe=tmp_path, modules=())
     try:
         executor.ready(data, threads=1)
         time.sleep(2)
@@ -223,7 +224,7 @@ _DRAWS = (
 def test_the_seed_decides_warm_and_cold(full: WarmKernelExecutor, data: Path) -> None:
     """The same draws in both; other ones for another seed."""
     asked = job(*_DRAWS, data=data)
-    executors: tuple[Executor, ...] = (full, BoxedKernelExecutor(full._proven))
+    executors: tuple[Executor, ...] = (full, BoxedKernelExecutor(*prove_box()))
     warm, cold = (texts(executor.run(asked)) for executor in executors)
     assert warm == cold
     other = type(asked)(asked.cells, asked.budget, 8, data, "letters")
@@ -256,7 +257,9 @@ def test_libraries_that_cannot_be_imported_are_tried_once(
     """The jobs run cold, and say nothing of a fork."""
     small = executor_of("warm")
     assert isinstance(small, WarmKernelExecutor)
-    executor = WarmKernelExecutor(small._proven, small._cold, probe=small._probe, modules=("no_such",))
+    executor = WarmKernelExecutor(
+        small._proven, small._shelter, small._cold, probe=small._probe, modules=("no_such",)
+    )
     with caplog.at_level(logging.WARNING):
         runs = [executor.run(job("print(1)", data=data)) for _ in range(2)]
     assert [texts(run) for run in runs] == [["1\n"]] * 2
@@ -267,7 +270,7 @@ def test_libraries_that_cannot_be_imported_are_tried_once(
 @pytest.mark.sandbox
 def test_a_program_gets_its_own_descriptors_only(tmp_path: Path, warmed: None) -> None:
     """Not the zygote's control socket, by which it could take part in other runs."""
-    proven = prove_box()
+    route, _ = prove_box()
     script = tmp_path / "look.py"
     script.write_text(
         "import os\n"
@@ -279,9 +282,9 @@ def test_a_program_gets_its_own_descriptors_only(tmp_path: Path, warmed: None) -
         "print(status['NoNewPrivs'].strip(), os.getresuid(), os.getsid(0) == os.getpid())\n"
         "try:\n    open('/proc/1/mem', 'rb')\nexcept OSError:\n    print('held')\n"
     )
-    zygote = Zygote(Place((Mount(str(script), "/opt/kernel/look.py"),)), proven.route, Account())
+    zygote = Zygote(Place((Mount(str(script), "/opt/kernel/look.py"),)), Boxes(route))
     try:
-        process = zygote.fork(Order(("/opt/kernel/look.py",), Limits(), piped=True))
+        process = zygote.fork(Order(("/opt/kernel/look.py",), Limits(), zygote.room(), piped=True))
         assert process.stdin
         assert process.stdout
         assert process.stderr

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from grader.execution.bubblewrap import SOCKETS, Account
 from grader.execution.canary import Proven
 from grader.execution.evidence_pipe import EvidencePipe
 from grader.execution.isolated import (
-    CONNECTION_FILE,
     DATA_FOLDER,
-    JOB_FILE,
     PROBE,
     PROBE_FOLDER,
     BoxedKernelExecutor,
@@ -27,9 +23,10 @@ from grader.execution.kernel import Address, RunningKernel, ipc_ports, listening
 from grader.execution.layout import Mount
 from grader.execution.port import Job, Limits, RawRun
 from grader.execution.processes import ErrorTail
-from grader.execution.warm.host import FIRST_EXTRA, Order, Place, Refused, Zygote
+from grader.execution.warm.host import FIRST_EXTRA, Order, Refused, Zygote
 from grader.execution.warm.pool import Pool
 from grader.execution.warm.precede import must_precede_imports
+from grader.execution.warm.shelter import FILES, Place, Shelter
 from grader.model.errors import ExecutionError
 
 _LOG = logging.getLogger(__name__)
@@ -49,28 +46,29 @@ _PRELOAD = "preload.py"
 
 
 class WarmKernelExecutor:
-    """Forks each job's kernel; what cannot be forked runs in `cold`. Safe to use from several threads.
+    """Forks each job's kernel. Safe to use from several threads.
 
     There is one zygote for each data folder and number of threads, started by the first job that needs it
-    (see `Pool`).
+    (see `Pool`). What must precede an import, or cannot be forked, runs in `cold`; without one, in a child
+    of a zygote that imported nothing.
     """
-
-    tier = "isolated"
 
     def __init__(
         self,
         proven: Proven,
-        cold: BoxedKernelExecutor,
+        shelter: Shelter,
+        cold: BoxedKernelExecutor | None = None,
         *,
         probe: Path = PROBE,
         modules: Sequence[str] = (*KERNEL, *LIBRARIES),
-        account: Account | None = None,
     ) -> None:
+        self.tier = shelter.tier
         self._proven = proven
+        self._shelter = shelter
         self._cold = cold
         self._probe = probe
         self._modules = tuple(modules)
-        self._pool = Pool(proven.route, account or Account())
+        self._pool = Pool(shelter)
 
     def isolation(self, limits: Limits) -> str:
         """The tier, what it enforces, and how many canary attacks it held."""
@@ -78,43 +76,59 @@ class WarmKernelExecutor:
 
     def run(self, job: Job) -> RawRun:
         if must_precede_imports(job.cells):
-            return self._cold.run(job)
-        line = self.isolation(job.limits)
+            return self._anew(job)
         try:
-            with self._pool.lease(self._place(job.data, job.limits.threads)) as zygote:
-                return run_kernel(job, lambda pipe: self._start(zygote, job, pipe), line)
+            return self._forked(job, self._modules)
         except (Refused, ExecutionError) as error:
             # None of the job's code has run yet.
             _LOG.warning("not forked, started anew instead: %s", error)
-            return self._cold.run(job)
+            return self._anew(job)
 
     def ready(self, data: Path, threads: int) -> None:
         """Start ahead of the first job the zygote that it will need."""
-        with self._pool.lease(self._place(data, threads)):
+        with self._pool.lease(self._place(data, threads, self._modules)):
             pass
 
     def close(self) -> None:
         """End the zygotes and whatever they forked."""
         self._pool.close()
 
+    def _anew(self, job: Job) -> RawRun:
+        if self._cold is not None:
+            return self._cold.run(job)
+        try:
+            return self._forked(job, ())
+        except Refused as error:
+            raise ExecutionError("execution.no_kernel", reason=str(error)) from error
+
+    def _forked(self, job: Job, modules: tuple[str, ...]) -> RawRun:
+        with self._pool.lease(self._place(job.data, job.limits.threads, modules)) as zygote:
+            return run_kernel(job, lambda pipe: self._start(zygote, job, pipe), self.isolation(job.limits))
+
     def _start(self, zygote: Zygote, job: Job, pipe: EvidencePipe) -> RunningKernel:
-        address = Address("ipc", f"{SOCKETS}/{secrets.token_hex(4)}", ipc_ports(), secrets.token_hex(16))
-        boot = (f"{PROBE_FOLDER}/boot.py", "--evidence-fd", str(FIRST_EXTRA))
+        room = zygote.room()
+        prefix = f"{room.sockets}/{secrets.token_hex(4)}"
+        address = Address("ipc", prefix, ipc_ports(), secrets.token_hex(16))
+        job_name, connection = (room.file(name) for name in FILES)
+        boot = f"{self._shown_probe().target}/boot.py"
+        data = self._shelter.shown(job.data, DATA_FOLDER).target
         order = Order(
-            (*boot, "--job", JOB_FILE, "-f", CONNECTION_FILE),
+            (boot, "--evidence-fd", str(FIRST_EXTRA), "--job", job_name, "-f", connection),
             job.limits,
-            {JOB_FILE: job_file(job, DATA_FOLDER), CONNECTION_FILE: json.dumps(address.connection())},
+            room,
+            dict(zip(FILES, (job_file(job, data), json.dumps(address.connection())), strict=True)),
             pipe.pass_fds,
         )
         process = zygote.fork(order)
-        # By way of the first process of the box, whose file tree is the kernel's.
-        outside = replace(address, ip=f"/proc/{process.pid}/root{address.ip}")
-        return RunningKernel(process, lambda: outside if listening(outside) else None, ErrorTail(process))
+        outside = replace(address, ip=room.outside(process.pid, prefix))
+        said = ErrorTail(process)
+        return RunningKernel(process, lambda: outside if listening(outside) else None, said, room.scratch)
 
-    def _place(self, data: Path, threads: int) -> Place:
-        readable = (
-            Mount(os.path.realpath(data), DATA_FOLDER),
-            Mount(os.path.realpath(self._probe), PROBE_FOLDER),
-        )
-        own = (f"{PROBE_FOLDER}/{_PRELOAD}",) if (self._probe / _PRELOAD).is_file() else ()
-        return Place(readable, threads, (JOB_FILE, CONNECTION_FILE), (*self._modules, *own))
+    def _shown_probe(self) -> Mount:
+        return self._shelter.shown(self._probe, PROBE_FOLDER)
+
+    def _place(self, data: Path, threads: int, modules: tuple[str, ...]) -> Place:
+        shown = (self._shelter.shown(data, DATA_FOLDER), self._shown_probe())
+        preload = f"{shown[1].target}/{_PRELOAD}"
+        own = (preload,) if modules == self._modules and (self._probe / _PRELOAD).is_file() else ()
+        return Place(shown, threads, (*modules, *own))

@@ -1,4 +1,4 @@
-"""The host's end of a zygote: starts it in a box, and orders forked boxes from it."""
+"""The host's end of a zygote: starts it in its shelter, and orders shut-in processes from it."""
 
 from __future__ import annotations
 
@@ -6,40 +6,19 @@ import contextlib
 import json
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO
 
-from grader.execution import landlock
-from grader.execution.bubblewrap import (
-    HOME,
-    SOCKETS,
-    Account,
-    Boxed,
-    Route,
-    grants,
-    launch_boxed,
-    resource_limits,
-    scratch_folders,
-)
-from grader.execution.isolated import kernel_environment
-from grader.execution.layout import Mount
 from grader.execution.port import Limits
 from grader.execution.processes import ErrorTail, kill_tree
-from grader.execution.seccomp import seccomp_filter
 from grader.execution.warm.process import WarmProcess
+from grader.execution.warm.shelter import Place, Room, Shelter
 from grader.model.errors import ExecutionError
 
 FIRST_EXTRA = 4
 """After the three streams and the order's own socket, as in zygote.py (which only Unix can import)."""
-_INSIDE = "/opt/kernel/warm"
-_PROGRAMS = (
-    *(Path(__file__).with_name(name) for name in ("zygote.py", "nest.py")),
-    Path(landlock.__file__),
-)
 _START_SECONDS = 90
 _FORK_SECONDS = 20
 
@@ -49,22 +28,13 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What a zygote's box shows beside the interpreter, and the framework threads of its children."""
-
-    readable: tuple[Mount, ...]
-    threads: int = 1
-    blank: tuple[str, ...] = ()
-    """Names of empty files, over which each child may be shown files of its own."""
-    modules: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Order:
-    """A program to run in a forked box: `argv[0]` is a script, run by the zygote's interpreter."""
+    """A program to run shut in: `argv[0]` is a script, run by the zygote's interpreter."""
 
     argv: Sequence[str]
     limits: Limits
+    room: Room
+    """Closed with the process; here when there will be none."""
     files: Mapping[str, str] = field(default_factory=dict)
     pass_fds: Sequence[int] = ()
     """The program finds them from `FIRST_EXTRA` on, in this order."""
@@ -72,18 +42,7 @@ class Order:
     """Whether stdin and stdout are pipes to us, not /dev/null. stderr always is one."""
 
     def encoded(self) -> bytes:
-        program = seccomp_filter()
-        order = {
-            "argv": list(self.argv),
-            "folders": scratch_folders(self.limits),
-            "home": HOME,
-            "spare": SOCKETS,
-            "files": dict(self.files),
-            "granted": grants(),
-            "limits": resource_limits(self.limits),
-            "filter": program.hex() if program is not None else None,
-        }
-        return json.dumps(order).encode()
+        return json.dumps({"argv": list(self.argv), **self.room.order(self.files, self.limits)}).encode()
 
 
 class Zygote:
@@ -92,21 +51,14 @@ class Zygote:
     Raises ExecutionError when its box cannot be started or it does not import what it should.
     """
 
-    def __init__(self, place: Place, route: Route, account: Account) -> None:
+    def __init__(self, place: Place, shelter: Shelter) -> None:
+        self._shelter = shelter
+        self._place = place
         self._control, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with control:
-            boxed = Boxed(
-                _command(control.fileno(), place.modules),
-                Limits(),
-                kernel_environment(place.threads, HOME),
-                (*place.readable, *(Mount(str(path), f"{_INSIDE}/{path.name}") for path in _PROGRAMS)),
-                dict.fromkeys(place.blank, ""),
-                (control.fileno(),),
-                nested=True,
-            )
-            self.process = launch_boxed(
-                boxed, route, account, stdio=subprocess.DEVNULL, stderr=subprocess.PIPE
-            )
+            python = (sys.executable, "-P", "-s", "-B", "-X", "utf8", shelter.program("zygote.py"))
+            argv = (*python, str(control.fileno()), shelter.kind, *place.modules)
+            self.process = shelter.start(argv, place, control.fileno())
         said = ErrorTail(self.process)
         self._control.settimeout(_START_SECONDS)
         with contextlib.suppress(OSError):
@@ -123,8 +75,12 @@ class Zygote:
         self._control.close()
         kill_tree(self.process)
 
+    def room(self) -> Room:
+        """For one order."""
+        return self._shelter.room(self._place)
+
     def fork(self, order: Order) -> WarmProcess:
-        """A box running the order's program. Raises Refused when there will be none."""
+        """A process running the order's program. Raises Refused when there will be none."""
         keeper, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         streams = _Streams(piped=order.piped)
         try:
@@ -136,10 +92,12 @@ class Zygote:
             message, descriptors, _, _ = socket.recv_fds(keeper, 200, 1)
             if message != b"started":
                 raise Refused(message.decode("utf-8", "replace") or streams.last_words())
-            return WarmProcess(descriptors[0], keeper, streams.stdin, streams.stdout, streams.stderr)
+            held = (streams.stdin, streams.stdout, streams.stderr)
+            return WarmProcess(descriptors[0], keeper, *held, release=order.room.close)
         except (OSError, Refused) as error:
             streams.close()
             keeper.close()
+            order.room.close()
             raise Refused(str(error)) from error
 
 
@@ -175,8 +133,3 @@ class _Streams:
 def _last_line(text: str) -> str:
     """Of a traceback, what matters to those who read a log."""
     return text.strip().rpartition("\n")[2][:300] or "no answer"
-
-
-def _command(control: int, modules: Sequence[str]) -> tuple[str, ...]:
-    python = (sys.executable, "-P", "-s", "-B", "-X", "utf8")
-    return (*python, f"{_INSIDE}/zygote.py", str(control), *modules)

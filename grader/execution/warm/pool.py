@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from grader.execution.bubblewrap import Account, Route
-from grader.execution.warm.host import Place, Refused, Zygote
+from grader.execution.warm.host import Refused, Zygote
+from grader.execution.warm.shelter import Place, Shelter
 from grader.model.errors import ExecutionError
 
 _IDLE = 1
@@ -24,9 +24,8 @@ class _Held:
 class Pool:
     """Safe to use from several threads."""
 
-    def __init__(self, route: Route, account: Account) -> None:
-        self._route = route
-        self._account = account
+    def __init__(self, shelter: Shelter) -> None:
+        self._shelter = shelter
         self._held: dict[Place, _Held] = {}
         self._broken: dict[Place, str] = {}
         self._lock = threading.Lock()
@@ -49,6 +48,7 @@ class Pool:
             for held in self._held.values():
                 held.zygote.close()
             self._held.clear()
+            self._shelter.close()
 
     def _find(self, place: Place) -> _Held:
         if place in self._broken:
@@ -67,7 +67,7 @@ class Pool:
 
     def _start(self, place: Place) -> Zygote:
         try:
-            return Zygote(place, self._route, self._account)
+            return Zygote(place, self._shelter)
         except ExecutionError as error:
             self._broken[place] = str(error)
             raise Refused(str(error)) from error

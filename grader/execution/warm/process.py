@@ -10,8 +10,11 @@ import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO
+
+_CLEAR_SECONDS = 20
 
 
 @dataclass
@@ -28,6 +31,8 @@ class WarmProcess:
     stdin: IO[bytes] | None = None
     stdout: IO[bytes] | None = None
     stderr: IO[bytes] | None = None
+    release: Callable[[], None] = lambda: None
+    """Called once nothing of it is left."""
     pid: int = field(init=False)
     returncode: int | None = None
     """-1 once it was waited for: how it ended is not known, and is no evidence of anything."""
@@ -56,8 +61,16 @@ class WarmProcess:
                     raise subprocess.TimeoutExpired("warm kernel", timeout or 0)
                 self.returncode = -1
                 os.close(self.pidfd)
-                self.keeper.close()
+                self._let_go()
+                self.release()
             return self.returncode
+
+    def _let_go(self) -> None:
+        """The keeper ends what the first process left behind, then itself, and so its end of the socket."""
+        with self.keeper, contextlib.suppress(OSError):
+            self.keeper.shutdown(socket.SHUT_WR)
+            self.keeper.settimeout(_CLEAR_SECONDS)
+            self.keeper.recv(1)
 
     def _ended(self, timeout: float | None) -> bool:
         poller = select.poll()

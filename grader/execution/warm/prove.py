@@ -1,30 +1,28 @@
-"""Whether boxes forked from a zygote hold on this machine, found by attacking one."""
+"""Whether what a zygote forks is kept in on this machine, found by attacking from one."""
 
 from __future__ import annotations
 
-from functools import cache
-
-from grader.execution.bubblewrap import Account, Route
-from grader.execution.canary import CANARY, Proven, prove
+from grader.execution.canary import SCRIPT, Proven, prove
 from grader.execution.port import Limits
-from grader.execution.warm.host import Order, Place, Refused, Zygote
-from grader.execution.warm.process import WarmProcess
+from grader.execution.processes import Piped
+from grader.execution.warm.host import Order, Refused, Zygote
+from grader.execution.warm.shelter import Place, Shelter
 from grader.model.errors import ExecutionError
 
 
-@cache
-def prove_fork(route: Route) -> Proven:
-    """Attack from a box that a zygote without libraries forked. Once per process.
+def prove_fork(shelter: Shelter) -> Proven:
+    """Attack from a child of a zygote without libraries.
 
     Raises ExecutionError when it is not forked or an attack succeeds.
     """
-    zygote = Zygote(Place((CANARY,)), route, Account())
+    shown = shelter.shown(SCRIPT, "/opt/kernel/canary.py")
+    zygote = Zygote(Place((shown,)), shelter)
 
-    def start(argv: tuple[str, ...]) -> WarmProcess:
-        return zygote.fork(Order(argv, Limits(), piped=True))
+    def start(arguments: tuple[str, ...]) -> Piped:
+        return zygote.fork(Order((shown.target, *arguments), Limits(), zygote.room(), piped=True))
 
     try:
-        return prove(route, start, warm=True)
+        return prove(shelter.tier, start, warm=True)
     except Refused as refused:
         raise ExecutionError("execution.box_refused", reason=str(refused)) from refused
     finally:

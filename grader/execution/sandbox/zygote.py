@@ -1,27 +1,23 @@
-"""The zygote: imports libraries, then forks a boxed process for each order. Runs inside bubblewrap's box.
+"""The zygote: imports libraries, then forks, for each order, a process that shuts itself in.
 
-    python -P zygote.py CONTROL_FD MODULE_OR_SCRIPT...
+    python -P zygote.py CONTROL_FD nest|fence MODULE_OR_SCRIPT...
 
-First it imports the modules, and runs the scripts (absolute paths) as modules of no name.
+`nest` runs inside bubblewrap's box and `fence` in none; the modules of these names say how a child shuts
+itself in. First the zygote imports the modules, and runs the scripts (absolute paths) as modules of no name.
 
 It answers b"ready" on the control socket (SEQPACKET). Each order is one JSON object, with descriptors:
-
-    argv      the program to run, as a script in this very interpreter, and its arguments
-    folders   {name: bytes}: fresh writable folders; `home` and `spare` are two of them
-    files     {name: content}: shown read-only over files of these names
-    granted   {"read": [...], ...}: what Landlock leaves
-    limits    {"nproc": ...}: resource limits
-    filter    the system-call filter in hexadecimal, or null
-
-and the descriptors are stdin, stdout, stderr, the order's own socket, then those that the program gets as
-4, 5 and so on. On its own socket the order is answered b"started" with a pidfd of its box's first process,
-or b"refused ..."; the box ends when the other end of that socket is closed.
+`argv` is the program to run, as a script in this very interpreter, and its arguments; the rest is for
+`shut_in` of the module. The descriptors are stdin, stdout, stderr, the order's own socket, then those that
+the program gets as 4, 5 and so on. On its own socket the order is answered b"started" with a pidfd of its
+first process, or b"refused ..."; all its processes end when the other end of that socket is closed, and
+then it is closed here.
 
 Only imports may run here. After a framework's first operation its threads exist, and a forked child without
 them would hang for ever: with one thread more than after the imports nothing is forked any more.
 
-Three processes come of an order. The *keeper* holds the first process's pid, unreaped, until the host lets
-go; the *first* process of the new pid namespace boxes itself and reaps; its child runs the program.
+Up to three processes come of an order. The *keeper* holds the first process's pid, unreaped, until the host
+lets go. The *first* process shuts itself in. It runs the program, or, in a pid namespace of its own, reaps
+while its child does.
 """
 
 from __future__ import annotations
@@ -42,6 +38,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+_PACKAGE = "_sandbox"
 _STDIO = (0, 1, 2)
 _SOCKET = 3
 _ORDER_BYTES = 2**17
@@ -52,9 +49,9 @@ _LAST = 2**30
 """Above every descriptor; closing a range that is empty costs nothing."""
 
 
-def main(control: int, modules: list[str]) -> None:
-    nest = _beside("nest")
-    nest.die_with_parent()
+def main(control: int, kind: str, modules: list[str]) -> None:
+    shelter, calls = _beside(kind), _beside("calls")
+    calls.die_with_parent()
     for name in modules:
         if name.startswith("/"):
             runpy.run_path(name)
@@ -66,7 +63,7 @@ def main(control: int, modules: list[str]) -> None:
     gc.collect()
     gc.freeze()
     order = serve(socket.socket(fileno=control), threads())
-    box(order, nest)
+    box(order, shelter, calls)
     sys.argv[:] = order["argv"]
     sys.orig_argv[:] = [sys.orig_argv[0], *order["argv"]]
     runpy.run_path(order["argv"][0], run_name="__main__")
@@ -104,54 +101,49 @@ def arrange(descriptors: list[int]) -> None:
     os.closerange(len(parked), _LAST)
 
 
-def box(order: dict[str, Any], nest: Any) -> None:
-    """Returns only in the process that is to run the program, boxed."""
+def box(order: dict[str, Any], shelter: Any, calls: Any) -> None:
+    """Returns only in the process that is to run the program, shut in."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _or_exit(nest.unshare)
+    _or_exit(shelter.separate)
     # Ends when the keeper does, whose death signal may come too early to be asked for.
     watched, held = os.pipe()
     if (first := os.fork()) != 0:
-        _or_exit(lambda: keep(first, held, nest))
+        _or_exit(lambda: keep(first, held, shelter))
     os.close(held)
     os.close(_SOCKET)
-    _or_exit(lambda: enter(order, watched, nest))
-    if (program := os.fork()) != 0:
-        _or_exit(lambda: reap(program, nest))
+    _or_exit(lambda: enter(order, watched, shelter, calls))
+    if shelter.OWN_PIDS and (program := os.fork()) != 0:
+        _or_exit(lambda: reap(program, calls))
     os.setsid()
 
 
-def keep(first: int, held: int, nest: Any) -> NoReturn:
-    """Tell the host of the box's first process, and end it when the host lets go or is gone."""
-    nest.drop_capabilities()
-    nest.die_with_parent()
+def keep(first: int, held: int, shelter: Any) -> NoReturn:
+    """Tell the host of the first process, and end all of the order when the host lets go or is gone."""
     pidfd = os.pidfd_open(first)
-    with socket.socket(fileno=os.dup(_SOCKET)) as own:
+    own = socket.socket(fileno=os.dup(_SOCKET))
+    try:
+        shelter.become_keeper()
         _close_all_but(own.fileno(), pidfd, held)
         socket.send_fds(own, [b"started"], [pidfd])
         os.close(pidfd)
         own.recv(1)
-    os.kill(first, signal.SIGKILL)
-    os.waitpid(first, 0)
+    finally:
+        shelter.clear(first)
     os._exit(0)
 
 
-def enter(order: dict[str, Any], watched: int, nest: Any) -> None:
-    """As the first process: box oneself, for good."""
-    nest.die_with_parent()
+def enter(order: dict[str, Any], watched: int, shelter: Any, calls: Any) -> None:
+    """As the first process: shut oneself in, for good."""
+    calls.die_with_parent()
     if select.select([watched], [], [], 0)[0]:
         raise ProcessLookupError("the keeper is gone")
     os.close(watched)
-    nest.furnish(order["folders"], order["files"], order["spare"])
-    # Until now the working folder was the zygote's, which all its children can reach.
-    os.chdir(order["home"])
-    nest.limit(order["limits"])
-    program = bytes.fromhex(order["filter"]) if order["filter"] else None
-    nest.seal(program, _beside("landlock"), order["granted"])
+    shelter.shut_in(order)
 
 
-def reap(program: int, nest: Any) -> NoReturn:
+def reap(program: int, calls: Any) -> NoReturn:
     """Wait for the program and for orphans; the namespace ends with this process."""
-    nest.hide_memory()
+    calls.hide_memory()
     # The first process of a namespace is sent no signal from inside that it does not handle.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _close_all_but()
@@ -179,14 +171,14 @@ def _close_all_but(*kept: int) -> None:
 
 
 def _beside(name: str) -> Any:
-    """A module beside this one, which is on no path."""
-    spec = importlib.util.spec_from_file_location(f"_{name}", Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """A module of this folder, which is on no path."""
+    if _PACKAGE not in sys.modules:
+        spec = importlib.util.spec_from_loader(_PACKAGE, loader=None, is_package=True)
+        assert spec is not None
+        spec.submodule_search_locations = [str(Path(__file__).parent)]
+        sys.modules[_PACKAGE] = importlib.util.module_from_spec(spec)
+    return importlib.import_module(f"{_PACKAGE}.{name}")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])

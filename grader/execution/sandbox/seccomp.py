@@ -15,6 +15,7 @@ _LOAD = 0x20  # BPF_LD | BPF_W | BPF_ABS
 _EQUAL = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
 _AT_LEAST = 0x35  # BPF_JMP | BPF_JGE | BPF_K
 _ANY_BIT = 0x45  # BPF_JMP | BPF_JSET | BPF_K
+_AND = 0x54  # BPF_ALU | BPF_AND | BPF_K
 _RETURN = 0x06  # BPF_RET | BPF_K
 
 _ALLOW = 0x7FFF0000
@@ -22,7 +23,7 @@ _KILL_PROCESS = 0x80000000
 _ERRNO = 0x00050000
 
 # Offsets in struct seccomp_data; of the 64-bit arguments the low half is enough for the flags looked at.
-_NUMBER, _ARCH, _ARG0, _ARG1 = 0, 4, 16, 24
+_NUMBER, _ARCH, _ARG0, _ARG1, _ARG2, _ARG3 = 0, 4, 16, 24, 32, 40
 
 _X86_64 = 0xC000003E
 _X32_BIT = 0x40000000
@@ -31,10 +32,18 @@ _NAMESPACE_FLAGS = 0x7E020000
 """CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}; NEWTIME cannot be asked of clone, only of clone3 and unshare."""
 
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
-_FAMILIES = (1, 2, 10, 16)
-"""AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK (getifaddrs): all end at the box's own empty network."""
+_AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK = 1, 2, 10, 16
+_FAMILIES = (_AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK)
+"""Netlink for getifaddrs. All end at the box's own empty network."""
+_STREAM, _SEQPACKET, _TYPE_MASK = 1, 5, 0xF
+_IPPROTO_TCP = 6
+_MSG_FASTOPEN = 0x20000000
 
-_CLONE, _CLONE3, _IOCTL, _SOCKET = 56, 435, 16, 41
+_CLONE, _CLONE3, _IOCTL, _SOCKET, _CONNECT = 56, 435, 16, 41, 42
+_SENDTO, _SENDMSG, _SENDMMSG = 44, 46, 307
+_SIGNALLING = (62, 129, 200, 234, 297)
+"""kill, rt_sigqueueinfo, tkill, tgkill, rt_tgsigqueueinfo: of each the first argument is a process."""
+_PIDFD_SEND_SIGNAL = 424
 
 DENIED = {
     "acct": 163, "add_key": 248, "bpf": 321, "cachestat": 451, "chroot": 161, "clock_adjtime": 305,
@@ -55,12 +64,40 @@ DENIED = {
 """System calls refused with EPERM, with their x86_64 numbers (arch/x86/entry/syscalls/syscall_64.tbl)."""
 
 
-def seccomp_filter() -> bytes | None:
-    """The filter for this machine, or None where its system-call numbers are not known (not x86_64)."""
-    return _x86_64() if platform.machine() == "x86_64" else None
+def known() -> bool:
+    """Whether the system-call numbers of this machine are known (x86_64)."""
+    return platform.machine() == "x86_64"
 
 
-def _x86_64() -> bytes:
+def box_filter() -> bytes:
+    """For who has namespaces of his own."""
+    return _program([_when_equal(_SOCKET, _only_families())])
+
+
+def fence_filter(own_pid: int | None) -> bytes:
+    """For who shares this machine's network and processes: no connection to anything.
+
+    Given `own_pid`, signals reach that process and its group only: for kernels whose Landlock does not stop
+    them.
+    """
+    refuse = _ERRNO | errno.EPERM
+    rules = [
+        _when_equal(_SOCKET, _only_streams()),
+        _when_equal(_CONNECT, [_op(_RETURN, _ERRNO | errno.EACCES)]),
+        # TCP's fast open connects as it sends.
+        _when_equal(_SENDTO, _by_argument(_ARG3, _ANY_BIT, (_MSG_FASTOPEN,), refuse)),
+        _when_equal(_SENDMSG, _by_argument(_ARG2, _ANY_BIT, (_MSG_FASTOPEN,), refuse)),
+        _when_equal(_SENDMMSG, _by_argument(_ARG3, _ANY_BIT, (_MSG_FASTOPEN,), refuse)),
+    ]
+    if own_pid is not None:
+        allowed = (own_pid, 0, -own_pid & 0xFFFFFFFF)
+        rules += [_when_equal(number, _only_arguments(_ARG0, allowed, refuse)) for number in _SIGNALLING]
+        rules += [_when_equal(_PIDFD_SEND_SIGNAL, [_op(_RETURN, refuse)])]
+    return _program(rules)
+
+
+def _program(rules: list[list[bytes]]) -> bytes:
+    """The rules that differ, and those that all share."""
     refuse = _ERRNO | errno.EPERM
     program = [
         _op(_LOAD, _ARCH),
@@ -74,8 +111,9 @@ def _x86_64() -> bytes:
         *_when_equal(_CLONE3, [_op(_RETURN, _ERRNO | errno.ENOSYS)]),
         *_when_equal(_CLONE, _by_argument(_ARG0, _ANY_BIT, (_NAMESPACE_FLAGS,), refuse)),
         *_when_equal(_IOCTL, _by_argument(_ARG1, _EQUAL, (_TIOCSTI, _TIOCLINUX), refuse)),
-        *_when_equal(_SOCKET, _only_families()),
     ]
+    for rule in rules:
+        program += rule
     for number in sorted(DENIED.values()):
         program += _when_equal(number, [_op(_RETURN, refuse)])
     return b"".join([*program, _op(_RETURN, _ALLOW)])
@@ -95,6 +133,36 @@ def _by_argument(offset: int, test: int, values: tuple[int, ...], refuse: int) -
     return [_op(_LOAD, offset), *tests, _op(_RETURN, _ALLOW)]
 
 
+def _only_arguments(offset: int, values: tuple[int, ...], refuse: int) -> list[bytes]:
+    tests = [op for value in values for op in (_op(_EQUAL, value, false=1), _op(_RETURN, _ALLOW))]
+    return [_op(_LOAD, offset), *tests, _op(_RETURN, refuse)]
+
+
 def _only_families() -> list[bytes]:
-    allowed = [op for family in _FAMILIES for op in (_op(_EQUAL, family, false=1), _op(_RETURN, _ALLOW))]
-    return [_op(_LOAD, _ARG0), *allowed, _op(_RETURN, _ERRNO | errno.EAFNOSUPPORT)]
+    return _only_arguments(_ARG0, _FAMILIES, _ERRNO | errno.EAFNOSUPPORT)
+
+
+def _only_streams() -> list[bytes]:
+    """Streams, Unix's and plain TCP's, and the list of network interfaces. No datagrams: they need no
+    connection."""
+    refuse = _ERRNO | errno.EACCES
+    unix = [
+        _op(_LOAD, _ARG1),
+        _op(_AND, _TYPE_MASK),
+        *(op for kind in (_STREAM, _SEQPACKET) for op in (_op(_EQUAL, kind, false=1), _op(_RETURN, _ALLOW))),
+        _op(_RETURN, refuse),
+    ]
+    inet = [
+        _op(_LOAD, _ARG1),
+        _op(_AND, _TYPE_MASK),
+        _op(_EQUAL, _STREAM, true=1),
+        _op(_RETURN, refuse),
+        *_only_arguments(_ARG2, (0, _IPPROTO_TCP), refuse),
+    ]
+    return [
+        _op(_LOAD, _ARG0),
+        *_when_equal(_AF_UNIX, unix),
+        *_when_equal(_AF_INET, inet),
+        *_when_equal(_AF_NETLINK, _only_arguments(_ARG2, (0,), refuse)),
+        _op(_RETURN, _ERRNO | errno.EAFNOSUPPORT),
+    ]

@@ -33,7 +33,7 @@ _SINCE = {1: (1 << 13) - 1, 2: _REFER, 3: _TRUNCATE, 5: _IOCTL_DEV}
 """Rights over files that each version added."""
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 _CONNECT_TCP, _TCP_SINCE = 1 << 1, 4
-_SCOPES, SCOPES_SINCE = 1 << 0 | 1 << 1, 6
+_SCOPES, _SCOPES_SINCE = 1 << 0 | 1 << 1, 6
 """No abstract Unix socket and no signal beyond the processes restricted together."""
 
 RIGHTS = {
@@ -59,6 +59,11 @@ def version() -> int:
     return max(found, 0)
 
 
+def stops_signals() -> bool:
+    """Whether it keeps signals among the processes restricted together."""
+    return version() >= _SCOPES_SINCE
+
+
 def restrict(granted: Mapping[str, Iterable[str]], *, tcp: bool) -> None:
     """Keep from now on only what is granted: names of RIGHTS -> paths. Paths that are missing are skipped.
 
@@ -68,9 +73,9 @@ def restrict(granted: Mapping[str, Iterable[str]], *, tcp: bool) -> None:
     known = version()
     rights = sum(bits for since, bits in _SINCE.items() if since <= known)
     network = 0 if tcp or known < _TCP_SINCE else _CONNECT_TCP
-    scopes = _SCOPES if known >= SCOPES_SINCE else 0
+    scopes = _SCOPES if known >= _SCOPES_SINCE else 0
     attributes = struct.pack("=QQQ", rights, network, scopes)
-    size = 24 if known >= SCOPES_SINCE else 16 if known >= _TCP_SINCE else 8
+    size = 24 if known >= _SCOPES_SINCE else 16 if known >= _TCP_SINCE else 8
     ruleset = _call(_CREATE_RULESET, attributes, ctypes.c_size_t(size), 0)
     try:
         for right, paths in granted.items():

@@ -1,8 +1,8 @@
 """The canary: tries, inside a box, what student code must not be able to do. Runs as a script.
 
 Its argument is one JSON object about the host: `secret` (a file), `package` (the grader's folder), `home`
-and `private` (a folder and names in it), `port` (of a listener on loopback), `abstract` (a socket's name)
-and `seccomp` (whether the box should have a filter).
+and `private` (a folder and names in it), `pid` (the grader's), `port` (of a listener on loopback),
+`abstract` (a socket's name) and `tier`.
 It prints one JSON object (attack -> whether it failed, as it should) and waits for the end of its stdin.
 """
 
@@ -20,8 +20,8 @@ from typing import Any
 def main(target: Mapping[str, Any]) -> None:
     attacks: dict[str, Callable[[], object]] = {
         "read a file outside": lambda: open(target["secret"]).close(),
-        "list the grader's folder": lambda: _find_any(target["package"], os.listdir(target["package"])),
-        "list the user's home": lambda: _find_any(target["home"], target["private"]),
+        "read the grader's code": lambda: open(os.path.join(target["package"], "canary.py")).close(),
+        "list the user's home": lambda: _list_any(target["home"], target["private"]),
         "connect to the host": lambda: _connect(socket.AF_INET, ("127.0.0.1", target["port"])),
         "connect to an abstract socket": lambda: _connect(socket.AF_UNIX, f"\0{target['abstract']}"),
         "write beside the interpreter": lambda: _write(os.path.join(sys.prefix, "lib", "canary")),
@@ -29,11 +29,17 @@ def main(target: Mapping[str, Any]) -> None:
         "see the grader's processes": _see_processes,
         "be root": _be_root,
         "make a namespace": _make_namespace,
+        "make a memfd": lambda: os.memfd_create("canary"),
     }
+    if target["tier"] == "isolated":
+        # Landlock alone does not hide names.
+        attacks["name files of the user's"] = lambda: _name_any(target["home"], target["private"])
+        attacks["name the grader's code"] = lambda: os.stat(os.path.join(target["package"], "canary.py"))
+    else:
+        # In a pid namespace that number is another process's.
+        attacks["signal the grader"] = lambda: os.kill(target["pid"], 0)
     held = {name: _failed(attack) for name, attack in attacks.items()}
-    if target["seccomp"]:
-        held["use a keyring"] = _keyring_refused()
-        held["make a memfd"] = _failed(lambda: os.memfd_create("canary"))
+    held["use a keyring"] = _keyring_refused()
     kernel = importlib.util.find_spec("ipykernel") is not None
     print(json.dumps({"held": held, "kernel": kernel}), flush=True)
     sys.stdin.read()
@@ -47,8 +53,13 @@ def _failed(attack: Callable[[], object]) -> bool:
     return False
 
 
-def _find_any(folder: str, names: list[str]) -> None:
+def _list_any(folder: str, names: list[str]) -> None:
     # The folder itself may be there: empty, or with the way to an interpreter below it.
+    if not set(names) & set(os.listdir(folder)):
+        raise FileNotFoundError(folder)
+
+
+def _name_any(folder: str, names: list[str]) -> None:
     if not any(os.path.lexists(os.path.join(folder, name)) for name in names):
         raise FileNotFoundError(folder)
 
