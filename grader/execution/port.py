@@ -24,6 +24,9 @@ class Limits:
     evidence_bytes: int = 256 * 2**20
     scratch_bytes: int = 2**30
     processes: int = 512
+    cpu_seconds: float | None = None
+    """Processor time of all the run's processes together; None: what the wall clock lets the frameworks'
+    threads and one more use."""
     threads: int = 1
     """Threads each framework may use."""
 

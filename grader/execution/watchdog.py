@@ -53,9 +53,9 @@ class Watchdog:
     def deadline(self, seconds: float, stop: Stop) -> None:
         """End the run that many seconds from now; replaces an earlier deadline.
 
-        It bounds the processor time too: what the frameworks' threads can spend meanwhile, and one more's.
+        It bounds the processor time too, see `Limits.cpu_seconds`.
         """
-        self._cpu_seconds = seconds * (self._limits.threads + 1)
+        self._cpu_seconds = self._limits.cpu_seconds or seconds * (self._limits.threads + 1)
         self._deadline = time.monotonic() + seconds, stop
 
     def end(self, stop: Stop) -> None:

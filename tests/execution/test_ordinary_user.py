@@ -14,9 +14,14 @@ from pathlib import Path
 import pytest
 
 _HERE = Path(__file__).resolve().parent
-_SUITE = ("test_isolated.py", "test_box.py", "test_contract.py", "test_warm.py")
+_ATTACKS = _HERE.parent / "attacks"
+_SUITE = (
+    *(_HERE / name for name in ("test_isolated.py", "test_box.py", "test_contract.py", "test_warm.py")),
+    *(_ATTACKS / name for name in ("test_inside.py", "test_watchdogs.py")),
+)
 _CHOSEN = (
-    "(test_isolated or test_box or dies_with or children_of or dead_kernel or ignores or killed_zygote) "
+    "(test_isolated or test_box or dies_with or children_of or dead_kernel or ignores or killed_zygote "
+    "or attack or it_ends) "
     "and not (unprotected or installed_copy or planted)"
 )
 """What may differ between users; the rest would only cost time again."""
@@ -47,6 +52,6 @@ def test_the_isolated_tier_holds_for_an_ordinary_user(home: Path) -> None:
         pytest.skip(f"an ordinary user cannot reach {sys.executable} or {_HERE}")
     options = ["-p", "no:cacheprovider", "--basetemp", str(home / "t"), "-k", _CHOSEN]
     options += ["-c", str(_HERE.parent.parent / "pyproject.toml")]
-    done = ordinary([sys.executable, "-B", "-m", "pytest", *options, *(str(_HERE / name) for name in _SUITE)])
+    done = ordinary([sys.executable, "-B", "-m", "pytest", *options, *map(str, _SUITE)])
     assert done.returncode == 0, done.stdout[-4000:]
     assert "[100%]" in done.stdout

@@ -44,6 +44,10 @@ _SENDTO, _SENDMSG, _SENDMMSG = 44, 46, 307
 _SIGNALLING = (62, 129, 200, 234, 297)
 """kill, rt_sigqueueinfo, tkill, tgkill, rt_tgsigqueueinfo: of each the first argument is a process."""
 _PIDFD_SEND_SIGNAL = 424
+_MEDDLING = {_ARG0: (302, 314), _ARG1: (141, 251)}
+"""prlimit64, sched_setattr; setpriority, ioprio_set: by the place of the process they are about, where 0 is
+the caller. Another process of the same user could be ended by the first. (ZeroMQ needs sched_setscheduler.)
+"""
 
 DENIED = {
     "acct": 163, "add_key": 248, "bpf": 321, "cachestat": 451, "chroot": 161, "clock_adjtime": 305,
@@ -89,6 +93,8 @@ def fence_filter(own_pid: int | None) -> bytes:
         _when_equal(_SENDMSG, _by_argument(_ARG2, _ANY_BIT, (_MSG_FASTOPEN,), refuse)),
         _when_equal(_SENDMMSG, _by_argument(_ARG3, _ANY_BIT, (_MSG_FASTOPEN,), refuse)),
     ]
+    for argument, numbers in _MEDDLING.items():
+        rules += [_when_equal(number, _only_arguments(argument, (0,), refuse)) for number in numbers]
     if own_pid is not None:
         allowed = (own_pid, 0, -own_pid & 0xFFFFFFFF)
         rules += [_when_equal(number, _only_arguments(_ARG0, allowed, refuse)) for number in _SIGNALLING]
