@@ -13,8 +13,9 @@ from grader.execution.isolated import BoxedKernelExecutor
 from grader.execution.port import CellRun, Executor, Job, Limits, RawRun
 from grader.execution.unprotected import UnprotectedExecutor
 from grader.execution.warm.boxes import Boxes
-from grader.execution.warm.executor import KERNEL, WarmKernelExecutor
+from grader.execution.warm.executor import WarmKernelExecutor
 from grader.execution.warm.fences import Fences
+from grader.execution.warm.frameworks import KERNEL
 from grader.execution.warm.prove import prove_fork
 from grader.model.budget import BUDGETS, Level
 from grader.model.errors import ExecutionError

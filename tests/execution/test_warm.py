@@ -8,6 +8,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,7 @@ from grader.execution.port import Executor, Limits, RawRun
 from grader.execution.processes import alive
 from grader.execution.warm.boxes import Boxes
 from grader.execution.warm.executor import WarmKernelExecutor
+from grader.execution.warm.frameworks import libraries
 from grader.execution.warm.host import Order, Zygote
 from grader.execution.warm.precede import must_precede_imports
 from grader.execution.warm.shelter import Place
@@ -87,6 +89,24 @@ def test_other_cells_may_be_warm(source: str) -> None:
     """How much is logged has been set already, and most notebooks set it."""
     assert not must_precede_imports(cell(source))
     assert not must_precede_imports(cell("KERAS_BACKEND", CellKind.MARKDOWN))
+
+
+@pytest.mark.parametrize(
+    ("source", "asked"),
+    [
+        ("import torch", {"torch"}),
+        ("  from torch import nn", {"torch"}),
+        ("import keras\nimport torch.nn as nn", {"keras", "torch"}),
+        ("from tensorflow.keras import layers", {"keras"}),
+        ("import numpy as np", {"keras"}),
+        ("# import torch\nimport pytorch_lightning", {"keras"}),
+    ],
+)
+def test_each_notebook_gets_the_frameworks_it_names(source: str, asked: set[str]) -> None:
+    """No notebook waits for the import of a framework that it does not use."""
+    if find_spec("torch") is None:
+        asked = (asked - {"torch"}) | {"keras"}
+    assert {"keras", "torch"} & set(libraries(cell(source))) == asked
 
 
 @pytest.mark.sandbox
@@ -205,6 +225,11 @@ def test_more_threads_than_after_the_imports_refuse_the_fork(
         time.sleep(2)
         with caplog.at_level(logging.WARNING):
             done = executor.run(job("print(1)", data=data))
+        # Another one takes its place, as long as that one has not refused too.
+        assert "warm" in executor.run(job("print(1)", data=data)).isolation
+        time.sleep(2)
+        assert "warm" not in executor.run(job("print(1)", data=data)).isolation
+        assert "warm" not in executor.run(job("print(1)", data=data)).isolation
     finally:
         executor.close()
     assert texts(done) == ["1\n"]

@@ -23,34 +23,25 @@ from grader.execution.kernel import Address, RunningKernel, ipc_ports, listening
 from grader.execution.layout import Mount
 from grader.execution.port import Job, Limits, RawRun
 from grader.execution.processes import ErrorTail
+from grader.execution.warm.frameworks import libraries
 from grader.execution.warm.host import FIRST_EXTRA, Order, Refused, Zygote
 from grader.execution.warm.pool import Pool
 from grader.execution.warm.precede import must_precede_imports
 from grader.execution.warm.shelter import FILES, Place, Shelter
 from grader.model.errors import ExecutionError
+from grader.model.submission import SourceCell
 
 _LOG = logging.getLogger(__name__)
 
-KERNEL = (
-    *("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.debugger", "sqlite3"),
-    *("IPython.core.completerlib", "IPython.core.magics", "IPython.extensions.storemagic"),
-    "tornado.platform.asyncio",
-)
-"""What a kernel imports as it starts."""
-LIBRARIES = (
-    *("numpy", "tensorflow", "keras", "sklearn.metrics", "matplotlib.pyplot"),
-    "matplotlib_inline.backend_inline",
-)
-"""What practicals import. No operation of any of these may run in a zygote."""
 _PRELOAD = "preload.py"
 
 
 class WarmKernelExecutor:
     """Forks each job's kernel. Safe to use from several threads.
 
-    There is one zygote for each data folder and number of threads, started by the first job that needs it
-    (see `Pool`). What must precede an import, or cannot be forked, runs in `cold`; without one, in a child
-    of a zygote that imported nothing.
+    There is one zygote for each data folder, number of threads and set of frameworks, started by the first
+    job that needs it (see `Pool`). What must precede an import, or cannot be forked, runs in `cold`; without
+    one, in a child of a zygote that imported nothing.
     """
 
     def __init__(
@@ -60,14 +51,15 @@ class WarmKernelExecutor:
         cold: BoxedKernelExecutor | None = None,
         *,
         probe: Path = PROBE,
-        modules: Sequence[str] = (*KERNEL, *LIBRARIES),
+        modules: Sequence[str] | None = None,
     ) -> None:
+        """`modules` are imported before the fork; None: those that the notebook asks for."""
         self.tier = shelter.tier
         self._proven = proven
         self._shelter = shelter
         self._cold = cold
         self._probe = probe
-        self._modules = tuple(modules)
+        self._modules = None if modules is None else tuple(modules)
         self._pool = Pool(shelter)
 
     def isolation(self, limits: Limits) -> str:
@@ -78,7 +70,7 @@ class WarmKernelExecutor:
         if must_precede_imports(job.cells):
             return self._anew(job)
         try:
-            return self._forked(job, self._modules)
+            return self._forked(job, self._imports(job.cells))
         except (Refused, ExecutionError) as error:
             # None of the job's code has run yet.
             _LOG.warning("not forked, started anew instead: %s", error)
@@ -86,7 +78,7 @@ class WarmKernelExecutor:
 
     def ready(self, data: Path, threads: int) -> None:
         """Start ahead of the first job the zygote that it will need."""
-        with self._pool.lease(self._place(data, threads, self._modules)):
+        with self._pool.lease(self._place(data, threads, self._imports(()))):
             pass
 
     def close(self) -> None:
@@ -124,11 +116,14 @@ class WarmKernelExecutor:
         said = ErrorTail(process)
         return RunningKernel(process, lambda: outside if listening(outside) else None, said, room.scratch)
 
+    def _imports(self, cells: Sequence[SourceCell]) -> tuple[str, ...]:
+        preload = f"{self._shown_probe().target}/{_PRELOAD}"
+        own = (preload,) if (self._probe / _PRELOAD).is_file() else ()
+        return (*(libraries(cells) if self._modules is None else self._modules), *own)
+
     def _shown_probe(self) -> Mount:
         return self._shelter.shown(self._probe, PROBE_FOLDER)
 
     def _place(self, data: Path, threads: int, modules: tuple[str, ...]) -> Place:
         shown = (self._shelter.shown(data, DATA_FOLDER), self._shown_probe())
-        preload = f"{shown[1].target}/{_PRELOAD}"
-        own = (preload,) if modules == self._modules and (self._probe / _PRELOAD).is_file() else ()
-        return Place(shown, threads, (*modules, *own))
+        return Place(shown, threads, modules)

@@ -19,6 +19,8 @@ _IDLE = 1
 class _Held:
     zygote: Zygote
     users: int = 0
+    retired: bool = False
+    """Gets no more jobs, and is closed when it has no users."""
 
 
 class Pool:
@@ -28,6 +30,7 @@ class Pool:
         self._shelter = shelter
         self._held: dict[Place, _Held] = {}
         self._broken: dict[Place, str] = {}
+        self._refusals: dict[Place, int] = {}
         self._lock = threading.Lock()
 
     @contextmanager
@@ -38,9 +41,15 @@ class Pool:
             held.users += 1
         try:
             yield held.zygote
+        except Refused as refused:
+            with self._lock:
+                self._retire(place, held, str(refused))
+            raise
         finally:
             with self._lock:
                 held.users -= 1
+                if held.retired and held.users == 0:
+                    held.zygote.close()
 
     def close(self) -> None:
         """End them, and whatever they forked."""
@@ -64,6 +73,15 @@ class Pool:
             held = _Held(self._start(place))
         self._held[place] = held
         return held
+
+    def _retire(self, place: Place, held: _Held, why: str) -> None:
+        """What refused once will refuse again; a second one that does is no accident."""
+        held.retired = True
+        if self._held.get(place) is held:
+            del self._held[place]
+        self._refusals[place] = self._refusals.get(place, 0) + 1
+        if self._refusals[place] > 1:
+            self._broken[place] = why
 
     def _start(self, place: Place) -> Zygote:
         try:
