@@ -276,6 +276,34 @@ def test_libraries_work_in_a_forked_kernel(full: WarmKernelExecutor, data: Path)
 
 
 @pytest.mark.sandbox
+@pytest.mark.parametrize("frameworks", ["import torch", "import torch, keras"])
+@pytest.mark.parametrize("tier", ["warm", "confined"])
+def test_torch_works_in_a_forked_kernel(tier: str, frameworks: str, data: Path, warmed: None) -> None:
+    """Imported before the fork, it trains after it; beside TensorFlow too."""
+    pytest.importorskip("torch")
+    unprivileged.require(PROBE)
+    small = executor_of(tier)
+    assert isinstance(small, WarmKernelExecutor)
+    executor = WarmKernelExecutor(small._proven, small._shelter, probe=small._probe)
+    sources = (
+        f"{frameworks}\nfrom torch import nn\nfrom torch.utils.data import DataLoader, TensorDataset",
+        "torch.manual_seed(0)\nx = torch.randn(256, 20); y = x.sum(1, keepdim=True)\n"
+        "net = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 1))\n"
+        "step = torch.optim.Adam(net.parameters(), 0.01)",
+        "for _ in range(20):\n"
+        "    for a, b in DataLoader(TensorDataset(x, y), batch_size=64):\n"
+        "        step.zero_grad(); loss = ((net(a) - b) ** 2).mean(); loss.backward(); step.step()\n"
+        "print(loss.item() < 5)",
+    )
+    try:
+        done = executor.run(job(*sources, data=data))
+    finally:
+        executor._pool.close_zygotes()
+    assert texts(done) == ["", "", "True\n"]
+    assert "(warm, " in done.isolation
+
+
+@pytest.mark.sandbox
 def test_libraries_that_cannot_be_imported_are_tried_once(
     data: Path, warmed: None, caplog: pytest.LogCaptureFixture
 ) -> None:

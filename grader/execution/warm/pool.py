@@ -52,12 +52,16 @@ class Pool:
                     held.zygote.close()
 
     def close(self) -> None:
+        """End them, and whatever they forked; the shelter too."""
+        self.close_zygotes()
+        self._shelter.close()
+
+    def close_zygotes(self) -> None:
         """End them, and whatever they forked."""
         with self._lock:
             for held in self._held.values():
                 held.zygote.close()
             self._held.clear()
-            self._shelter.close()
 
     def _find(self, place: Place) -> _Held:
         if place in self._broken:
