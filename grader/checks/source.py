@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from grader.model.evidence import Cell, Evidence
 from grader.model.source import parse
@@ -18,7 +19,7 @@ MOST_MAGICS = 50
 """Lines of IPython's that are looked at in one cell: each asks for reading all code above it."""
 _RUNS_PYTHON = frozenset({"time", "timeit", "capture", "prun"})
 """Cell magics whose cell is the notebook's own Python; others hand it to something else, or to nobody."""
-_MAGIC = re.compile(r"([ \t]*)[%!](?:time\s+(\S.*))?")
+_MAGIC = re.compile(r"([ \t]*)(?:%time\s+(\S.*)|[%!])")
 _CELL_MAGIC = re.compile(r"\s*%%(\w*)[^\n]*\n?")
 _NOT_RUN = re.compile(r"cell (\d+) was not run")
 _PLAIN = frozenset({"range", "len", "bool", "int", "list", "tuple"})
@@ -46,6 +47,7 @@ def _blanked(evidence: Evidence) -> frozenset[int]:
     return frozenset(int(match[1]) for match in found if match)
 
 
+@lru_cache(maxsize=256)
 def _python(source: str) -> str:
     """A cell's source with `pass` in place of IPython's own lines; "" when another program ran it.
 
@@ -70,8 +72,10 @@ def _python(source: str) -> str:
 
 
 def functions(body: Sequence[ast.stmt]) -> Iterator[ast.FunctionDef]:
-    """The functions that these statements define, outermost first."""
-    return (node for node in executed(body, perhaps=True) if isinstance(node, ast.FunctionDef))
+    """The functions that these statements define, and the methods of their classes."""
+    for node in executed(body, perhaps=True):
+        inner = node.body if isinstance(node, ast.ClassDef) else [node]
+        yield from (one for one in inner if isinstance(one, ast.FunctionDef))
 
 
 def executed(body: Sequence[ast.stmt], *, perhaps: bool = False) -> Iterator[ast.AST]:
@@ -159,11 +163,15 @@ def derived(bodies: Sequence[Sequence[ast.stmt]], roots: set[str]) -> set[str]:
     made = {f.name: f for body in bodies for f in functions(body)}
     inner = [f.body for f in made.values()]
     nodes = [n for body in (*bodies, *inner) for n in executed(body, perhaps=True)]
-    flows = [flow for node in nodes for flow in _flows(node, made)]
-    found, before = set(roots), set[str]()
-    while found != before:
-        before = set(found)
-        found |= {target for sources, targets in flows if sources & found for target in targets}
+    leads: dict[str, set[str]] = {}
+    for sources, targets in (flow for node in nodes for flow in _flows(node, made)):
+        for source in sources:
+            leads.setdefault(source, set()).update(targets)
+    found, waiting = set[str](), set(roots)
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting |= leads.get(name, set()) - found
     return found
 
 
@@ -176,11 +184,13 @@ def _flows(node: ast.AST, made: Mapping[str, ast.FunctionDef]) -> Iterator[tuple
             yield _read(value), _bound(target)
         case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
             yield _read(value), _bound(target)
-        case ast.Call(func=ast.Name(id=name)) if name in made:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in made:
             yield _read(node), {a.arg for a in ast.walk(made[name].args) if isinstance(a, ast.arg)}
-        case ast.FunctionDef(name=name, body=body):
-            given = [n.value for n in executed(body, perhaps=True) if isinstance(n, ast.Return) and n.value]
-            yield {one for value in given for one in _read(value)}, {name}
+        case ast.FunctionDef() | ast.ClassDef():
+            for function in functions([node]):
+                inner = executed(function.body, perhaps=True)
+                given = [n.value for n in inner if isinstance(n, ast.Return) and n.value]
+                yield {one for value in given for one in _read(value)}, {function.name}
 
 
 def _read(node: ast.AST) -> set[str]:
