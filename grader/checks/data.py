@@ -11,7 +11,7 @@ from grader.checks.accuracy import LABELS
 from grader.checks.base import Rule, code_runs, compare
 from grader.checks.regions import answer_text, regions
 from grader.checks.select import Where
-from grader.checks.source import looked_at, ran
+from grader.checks.source import looked_at, ran, returned
 from grader.checks.stance import Stance, leak_stance
 from grader.model.evidence import Cell, Episode, Evidence, Provenance
 from grader.model.expected import Expected
@@ -133,7 +133,7 @@ def leak(episode: Episode) -> bool | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown(Rule):
-    """Some cell printed what each of these patterns matches, or evaluated its expression.
+    """Some cell printed what each of these patterns matches, or evaluated its expression on the loaded data.
 
     A value that stands in the cell's own source was typed, not computed. `expressions` are patterns of
     expressions, one for each pattern of output: a notebook shows only a cell's last value, so an expression
@@ -151,7 +151,9 @@ class Shown(Rule):
             return self.end(Status.UNGRADED, "level.not_run")
         if not any(load.dataset == self.dataset for load in evidence.loads):
             return self.failed("shown.not_loaded", dataset=self.dataset)
-        seen = [text for cell in evidence.cells for text in looked_at(ran(evidence, cell))]
+        bodies = [ran(evidence, cell) for cell in evidence.cells]
+        data = returned(bodies, "load_data")
+        seen = [text for body in bodies for text, read in looked_at(body) if read & data]
         rows = tuple(
             compare("shown.row", label or p, "✓" if hit else "—", OBSERVED, agrees=hit)
             for p, e, label in zip_longest(self.patterns, self.expressions, self.labels)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from grader.model.evidence import Cell, Evidence
 from grader.model.source import parse
 
+Flow = tuple[set[str], set[str]]
 MOST_MAGICS = 50
 """Lines of IPython's that are looked at in one cell: each asks for reading all code above it."""
 _RUNS_PYTHON = frozenset({"time", "timeit", "capture", "prun"})
@@ -148,12 +149,12 @@ def assigned(body: Sequence[ast.stmt]) -> set[str]:
     return {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}
 
 
-def looked_at(body: Sequence[ast.stmt]) -> Iterator[str]:
-    """The expressions that stand on a line of their own, to be seen; each one of several with commas."""
+def looked_at(body: Sequence[ast.stmt]) -> Iterator[tuple[str, set[str]]]:
+    """The expressions that stand on a line of their own, to be seen, and the names that each reads."""
     for value in (statement.value for statement in body if isinstance(statement, ast.Expr)):
         for node in value.elts if isinstance(value, ast.Tuple) else [value]:
             try:
-                yield ast.unparse(node)
+                yield ast.unparse(node), _read(node)
             except RecursionError:  # nested deeper than it can be written down
                 continue
 
@@ -163,8 +164,28 @@ def derived(bodies: Sequence[Sequence[ast.stmt]], roots: set[str]) -> set[str]:
     made = {f.name: f for body in bodies for f in functions(body)}
     inner = [f.body for f in made.values()]
     nodes = [n for body in (*bodies, *inner) for n in executed(body, perhaps=True)]
+    return _reached((flow for node in nodes for flow in _flows(node, made)), roots)
+
+
+def returned(bodies: Sequence[Sequence[ast.stmt]], called: str) -> set[str]:
+    """Every name that is given what a function of that name returns, whole or in parts."""
+    calls = {
+        called,
+        *(f.name for body in bodies for f in functions(body) if called in names(list(executed(f.body)))),
+    }
+    flows = []
+    for node in (n for body in bodies for n in executed(body, perhaps=True)):
+        if isinstance(node, ast.Assign):
+            read = _read(node.value)
+            parts = not any(isinstance(n, ast.Call) for n in ast.walk(node.value))
+            flows.append((read if parts else read & calls, {t for one in node.targets for t in _bound(one)}))
+    return _reached(flows, calls)
+
+
+def _reached(flows: Iterable[Flow], roots: set[str]) -> set[str]:
+    """The roots, and every name that something of them flows to."""
     leads: dict[str, set[str]] = {}
-    for sources, targets in (flow for node in nodes for flow in _flows(node, made)):
+    for sources, targets in flows:
         for source in sources:
             leads.setdefault(source, set()).update(targets)
     found, waiting = set[str](), set(roots)
@@ -175,7 +196,7 @@ def derived(bodies: Sequence[Sequence[ast.stmt]], roots: set[str]) -> set[str]:
     return found
 
 
-def _flows(node: ast.AST, made: Mapping[str, ast.FunctionDef]) -> Iterator[tuple[set[str], set[str]]]:
+def _flows(node: ast.AST, made: Mapping[str, ast.FunctionDef]) -> Iterator[Flow]:
     """(names that are read, names that get what comes of them) of one node."""
     match node:
         case ast.Assign(targets=targets, value=value):

@@ -247,8 +247,14 @@ def test_the_rows_show_labels_not_patterns() -> None:
 def test_an_expression_above_the_last_line_counts_as_evaluated() -> None:
     """Only a cell's last value is shown: `train_images.shape` above it ran all the same."""
     both = replace(SHOWN, expressions=(r"^[^#\n]*\.shape\b", r"^[^#\n]*\blen\("))
-    plain = (code(0, "train_images.shape\nlen(test_labels)", "10000"),)
-    commented = (code(0, "# train_images.shape\nlen(test_labels)", "10000"),)
+    plain = (
+        LOADED,
+        code(1, "train_images.shape\nlen(test_labels)", "10000"),
+    )
+    commented = (
+        LOADED,
+        code(1, "# train_images.shape\nlen(test_labels)", "10000"),
+    )
     assert both(evidence(cells=plain), KNOWN).status is Status.PASSED
     assert both(evidence(cells=commented), KNOWN).status is Status.FAILED
     assert SHOWN(evidence(cells=plain), KNOWN).status is Status.FAILED
@@ -256,6 +262,7 @@ def test_an_expression_above_the_last_line_counts_as_evaluated() -> None:
 
 BY_LINES = replace(SHOWN, expressions=(r"^\s*\w+\.shape\s*(?:#.*)?$", r"^\s*len\(\w+\)\s*(?:#.*)?$"))
 """As fashion-dense asks."""
+LOADED = code(0, "(train_images, train_labels), (test_images, test_labels) = fashion_mnist.load_data()")
 BOTH = "train_images.shape\nlen(test_labels)"
 
 
@@ -279,6 +286,7 @@ BOTH = "train_images.shape\nlen(test_labels)"
             {},
             Status.FAILED,
         ),
+        ("of something else", "predicciones = f(test_images)\npredicciones.shape; len(x)", {}, Status.FAILED),
         ("in a cell that broke off", BOTH, {"ok": False}, Status.FAILED),
     ],
 )
@@ -286,13 +294,13 @@ def test_only_expressions_that_were_evaluated_count(
     why: str, source: str, fields: dict[str, object], status: Status
 ) -> None:
     """Read from the tree of a cell that ran to its end."""
-    assert BY_LINES(evidence(cells=(code(0, source, **fields),)), KNOWN).status is status, why
+    assert BY_LINES(evidence(cells=(LOADED, code(1, source, **fields))), KNOWN).status is status, why
 
 
 def test_a_cell_that_the_screen_emptied_evaluated_nothing() -> None:
     """Its source is kept for people; it was run empty."""
-    said = ("cell 0 was not run: it uses __closure__",)
-    assert BY_LINES(evidence(cells=(code(0, BOTH),), tampering=said), KNOWN).status is Status.FAILED
+    said = ("cell 1 was not run: it uses __closure__",)
+    assert BY_LINES(evidence(cells=(LOADED, code(1, BOTH)), tampering=said), KNOWN).status is Status.FAILED
 
 
 def test_what_was_typed_was_not_shown() -> None:

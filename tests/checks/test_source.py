@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from grader.checks.source import arguments, derived, executed, looked_at, names, ran
+from grader.checks.source import arguments, derived, executed, looked_at, names, ran, returned
 
 from .factory import code, evidence, markdown
 
@@ -88,7 +88,8 @@ def test_what_did_not_run() -> None:
 def test_what_is_nested_deeper_than_can_be_written_down() -> None:
     """Nothing raises."""
     list(looked_at(body("+".join("a" * 3000))))
-    assert list(looked_at(body("a, len( b )\nc = 1\nprint(d)"))) == ["a", "len(b)", "print(d)"]
+    seen = looked_at(body("a, len( b )\nc = 1\nprint(d)"))
+    assert [text for text, _ in seen] == ["a", "len(b)", "print(d)"]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +110,21 @@ def test_what_is_nested_deeper_than_can_be_written_down() -> None:
 def test_where_a_value_comes_from(source: str, reached: bool) -> None:
     """Through variables, loops, functions and methods."""
     assert ("y" in derived([body(source)], {"red"})) is reached
+
+
+@pytest.mark.parametrize(
+    ("source", "loaded"),
+    [
+        ("(a, b), (c, d) = keras.datasets.mnist.load_data()", "abcd"),
+        ("a = load_data()\n(b, c), d = a", "abcd"),
+        ("def f(): return load_data()\na = f()\nb = a[0][0]", "ab"),
+        ("a = load_data()\na = a / 255\nb = model.predict(a)", "a"),
+        ("a = 'load_data()'", ""),
+    ],
+)
+def test_what_a_function_returned(source: str, loaded: str) -> None:
+    """Whole or in parts; what was computed from it is something else."""
+    assert returned([body(source)], "load_data") & set("abcd") == set(loaded)
 
 
 def test_the_arguments_of_calls() -> None:
