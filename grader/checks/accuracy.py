@@ -11,7 +11,7 @@ from grader.checks.base import Rule, code_runs, compare
 from grader.checks.select import Where
 from grader.checks.structure import another
 from grader.model.budget import Level
-from grader.model.evidence import Compilation, Episode, Evidence, Provenance
+from grader.model.evidence import Compilation, Episode, Evidence, Provenance, Trace
 from grader.model.expected import Expected, MeasuredBand
 from grader.model.result import CheckResult, Comparison, Status
 
@@ -25,6 +25,10 @@ RETRAININGS = 2
 """Most retrainings asked for; the second with more rows."""
 SPREAD = 4
 """Standard deviations between two runs of one recipe: their difference passes it once in 400."""
+HANDFUL = 100
+"""Fewest images that measure an accuracy: on so many its standard error is still 0.04."""
+OVERLAP = 0.5
+"""Share of validation images that were in the fit: with more it measures what was learned by heart."""
 SD_FLOOR = 0.01
 """Smallest standard deviation reckoned with: a band's own is measured on few runs."""
 
@@ -37,15 +41,18 @@ class InBand(Rule):
 
     The order of judging, each step only when those before did not settle it:
 
-    1. An accuracy that we could not measure ourselves goes to a person; labels that are not the images'
-       own fail.
-    2. A net that was trained before this fit, or is better than any reference run (weights from
-       elsewhere, test images in training), is judged by our own retraining of it from scratch.
+    1. A net fitted on test images, or on labels that are not the images' own, fails. An accuracy that we
+       could not measure ourselves goes to a person.
+    2. A net that was trained before this fit, saw test images beside the others, or is better than any
+       reference run (weights from elsewhere), is judged by our own retraining of it from scratch.
     3. An accuracy in the band of the net's own recipe passes. Without a band for its recipe the lowest
-       band serves, and our own retraining must confirm it: a callback can put any weights in a net.
+       band serves, and our own retraining must confirm it.
     4. A miss is retrained by us with the student's settings. If ours reaches the band too but the
        student's is far outside, their own training is at fault; a near miss is put down to chance.
     5. If ours misses as well it is trained on with more rows: a slow but sound recipe passes.
+
+    What would pass goes to a person where a callback of the student's own put weights in the net: no step
+    of a training led to them.
     """
 
     where: Where
@@ -73,9 +80,14 @@ class InBand(Rule):
         if not sharp:
             return self.end(Status.UNGRADED, "accuracy.blunt", episode=episode.number)
         matched = next((b for b in sharp if applies(b, episode)), None)
-        return self._judge(evidence, episode, matched or _widest(sharp), known=matched is not None)
+        result = self._judge(evidence, episode, matched or _widest(sharp), known=matched is not None)
+        if result.status is Status.PASSED and episode.weights_replaced:
+            return self.review("accuracy.replaced", comparisons=result.comparisons, episode=episode.number)
+        return result
 
     def _judge(self, evidence: Evidence, episode: Episode, band: MeasuredBand, *, known: bool) -> CheckResult:
+        if episode.x.test > episode.x.train:
+            return self.failed("accuracy.fitted_on_test", episode=episode.number, n=episode.x.test)
         accuracy, provenance = measured(evidence, episode)
         if episode.x.label_agreement is not None and episode.x.label_agreement < LABELS:
             return self.failed(
@@ -89,8 +101,9 @@ class InBand(Rule):
             return self.review(
                 "accuracy.unverified", comparisons=(row,), episode=episode.number, observed=row.observed
             )
-        if _pretrained(evidence, episode) or accuracy > band.high:
-            return self._from_scratch(evidence, episode, band, row)
+        why = _not_its_own(evidence, episode) or ("too_good" if accuracy > band.high else None)
+        if why:
+            return self._from_scratch(evidence, episode, band, row, why)
         if accuracy < band.low:
             return self._missed(evidence, episode, band, row, accuracy)
         # At full a retraining would double hours of work: only a training too short for it is repeated.
@@ -158,10 +171,9 @@ class InBand(Rule):
         )
 
     def _from_scratch(
-        self, evidence: Evidence, episode: Episode, band: MeasuredBand, row: Comparison
+        self, evidence: Evidence, episode: Episode, band: MeasuredBand, row: Comparison, why: str
     ) -> CheckResult:
-        """What this fit shows is not what it taught the net: that is measured by us."""
-        why = "pretrained" if _pretrained(evidence, episode) else "too_good"
+        """What this fit shows is not what it taught the net: that is measured by us, on training images."""
         again = _repeated(evidence, episode, band)
         best = max(again, default=0.0)
         if best >= band.low:
@@ -177,12 +189,13 @@ class InBand(Rule):
         )
 
 
-def _standing(evidence: Evidence, episode: Episode) -> tuple[bool, bool, bool, float, int]:
-    """Order among a student's tries: sound labels and data, from scratch, accuracy, the earliest."""
+def _standing(evidence: Evidence, episode: Episode) -> tuple[bool, bool, bool, bool, float, int]:
+    """Order of a student's tries: sound labels, data and weights, from scratch, accuracy, the earliest."""
     accuracy, _ = measured(evidence, episode)
     return (
         episode.x.label_agreement is None or episode.x.label_agreement >= LABELS,
         not episode.x.test,
+        not episode.weights_replaced,
         not _pretrained(evidence, episode),
         -1.0 if accuracy is None else accuracy,
         -episode.number,
@@ -190,7 +203,7 @@ def _standing(evidence: Evidence, episode: Episode) -> tuple[bool, bool, bool, f
 
 
 def applies(band: MeasuredBand, episode: Episode) -> bool:
-    """Whether a band was measured for this architecture, optimizer, loss, batch size and budget."""
+    """Whether a band was measured for this architecture, optimizer, loss, batch size, budget and weights."""
     compilation = episode.compilation
     return (
         compilation is not None
@@ -199,6 +212,7 @@ def applies(band: MeasuredBand, episode: Episode) -> bool:
         and abs(band.rows - episode.rows_trained) <= 0.05 * band.rows
         and _same_optimizer(band, compilation)
         and "Crossentropy" in compilation.loss.kind
+        and not episode.sample_weighted
     )
 
 
@@ -247,6 +261,14 @@ def _pretrained(evidence: Evidence, episode: Episode) -> bool:
     return before is not None and before > PRETRAINED
 
 
+def _not_its_own(evidence: Evidence, episode: Episode) -> str | None:
+    """Why an accuracy on test images is not what this fit taught; None when it is."""
+    if _pretrained(evidence, episode):
+        return "pretrained"
+    # Pooling all 70,000 images and splitting them anew is no trick, but our test images are among them.
+    return "saw_test" if episode.x.test > HANDFUL else None
+
+
 def _worth(episode: Episode, band: MeasuredBand) -> int:
     """How many retrainings tell something: more rows only stand in for those that the budget took away."""
     return RETRAININGS if episode.rows_trained >= band.rows / 2 else 1
@@ -283,17 +305,54 @@ class Evaluated(Rule):
         how = held_out(evidence, episode)
         if how:
             return self.passed(how, episode=episode.number)
+        if episode.validation == "data" and episode.completed and _unseen(episode.validation_x):
+            return self.review("evaluated.untold", episode=episode.number)
         return self.failed("evaluated.failed", episode=episode.number)
 
 
 def held_out(evidence: Evidence, episode: Episode) -> str | None:
     """Message key of how the net was measured on other data than it was trained on; None if it was not."""
-    if episode.validation != "none" and episode.completed:
+    if _validated(episode):
         return "evaluated.validation"
-    for call in evidence.evaluations:
-        if call.model == episode.model and call.trained and not call.x.train:
-            return "evaluated.evaluate"
-    for prediction in evidence.predictions:
-        if prediction.model == episode.model and prediction.trained and prediction.x.test:
-            return "evaluated.predict"
+    calls = [c for c in evidence.evaluations if c.model == episode.model and c.trained]
+    if any(_measures(call.x, episode) for call in calls):
+        return "evaluated.evaluate"
+    guesses = [p for p in evidence.predictions if p.model == episode.model and p.trained]
+    if any(_measures(guess.x, episode) for guess in guesses):
+        return "evaluated.predict"
     return None
+
+
+def _validated(episode: Episode) -> bool:
+    if not episode.completed or episode.validation_overlap > OVERLAP:
+        return False
+    x = episode.validation_x
+    if episode.validation != "data" or x is None:
+        return episode.validation == "split"
+    # Training images that were held back by hand do as well as test images.
+    return _enough(x) and (x.train + x.test > x.unknown or of_test(x, episode))
+
+
+def _measures(x: Trace, episode: Episode) -> bool:
+    return not x.train and _enough(x) and of_test(x, episode)
+
+
+def _enough(x: Trace) -> bool:
+    """Whether an array has rows for an accuracy; of a stream the start says nothing of how many follow."""
+    return x.rows >= HANDFUL or (not x.seen_whole and x.rows > 0)
+
+
+def _unseen(x: Trace | None) -> bool:
+    return x is None or not x.rows
+
+
+def of_test(x: Trace, episode: Episode) -> bool:
+    """Whether an array is of test images, as far as can be told, for the net of this training.
+
+    Resized images cannot be traced, and noise looks the same: they count where the training's cannot either.
+    """
+    return x.test > x.unknown or (_untraced(x) and _untraced(episode.x))
+
+
+def _untraced(x: Trace) -> bool:
+    return x.unknown > x.train + x.test

@@ -73,6 +73,8 @@ def _core(layer: Layer) -> Core:
     config = layer.config
     kind = "Flatten" if layer.kind == "Reshape" else layer.kind
     size = config.get("filters", config.get("units"))
+    if layer.kind == "Dense" and layer.output_shape[-1:]:
+        size = layer.output_shape[-1]  # what it says of itself may be somebody's own `get_config`
     window = config.get("kernel_size", config.get("pool_size", ()))
     activation = str(config.get("activation") or "linear")
     return Core(
@@ -138,6 +140,19 @@ def _same(left: tuple[Core, ...], i: int, right: tuple[Core, ...], j: int, scale
         nonlinear = (a.activation == "linear") == (b.activation == "linear")
         return (activation if last else nonlinear) and (not last or a.size == b.size)
     return activation and a.size == b.size and a.window == b.window
+
+
+def size(graph: Graph) -> int:
+    """Parameters of the layers that make the architecture; free ones such as BatchNormalization aside."""
+    return sum(layer.params for layer in graph.layers if layer.kind not in FREE)
+
+
+def fixes_size(graph: Graph) -> bool:
+    """Whether the layers of an architecture settle its number of parameters.
+
+    With convolutions it follows from their padding and strides as well, which are the student's choice.
+    """
+    return not any(layer.kind in _SPATIAL for layer in graph.layers)
 
 
 def credit(edits: int) -> Fraction:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grader.checks.base import Rule, code_runs, compare
-from grader.checks.select import Where, same_network
+from grader.checks.select import Where, epochs_run, same_network
 from grader.checks.structure import another
 from grader.model.evidence import Compilation, Episode, Evidence, Provenance
 from grader.model.expected import Expected
@@ -16,6 +16,8 @@ from grader.model.text import Message
 OBSERVED = Provenance.OBSERVED
 CROSSENTROPIES = {"SparseCategoricalCrossentropy": False, "CategoricalCrossentropy": True}
 """Loss -> whether it takes one-hot labels."""
+OWN = "custom"
+"""Kind of an optimizer or a loss that is no class of the library."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,21 +35,25 @@ class Epochs(Rule):
             return self.failed("training.absent")
         fitting = next((e for e in tries if self._fits(evidence, e)), None)
         episode = fitting or tries[0]
-        declared = _same_model_epochs(evidence, episode)
         row = compare(
             "config.epochs",
             self.epochs,
-            " + ".join(map(str, declared)),
+            " + ".join(map(str, _same_model_epochs(evidence, episode))),
             OBSERVED,
             agrees=fitting is not None,
         )
         if row.agrees:
             return self.passed("epochs.passed", comparisons=(row,), episode=episode.number, n=self.epochs)
+        unclear = _unclear(evidence, tries, self.epochs)
+        if unclear:
+            return _stopped(self, unclear)
         return self.failed(
             "epochs.failed", comparisons=(row,), episode=episode.number, n=self.epochs, yours=row.observed
         )
 
     def _fits(self, evidence: Evidence, episode: Episode) -> bool:
+        if _cut_off(evidence, episode):
+            return False
         declared = _same_model_epochs(evidence, episode)
         if declared == (self.epochs,):
             return True
@@ -62,7 +68,39 @@ def _same_model_epochs(evidence: Evidence, episode: Episode) -> tuple[int, ...]:
     for earlier in reversed(evidence.episodes[: episode.number]):
         if earlier.final_digest and earlier.final_digest == chain[0].initial_digest:
             chain.insert(0, earlier)
-    return tuple(e.epochs for e in chain)
+    return tuple(_epochs(evidence, e) for e in chain)
+
+
+def _epochs(evidence: Evidence, episode: Episode) -> int:
+    """Epochs of a training: as declared, unless the student's own code ended it before."""
+    return epochs_run(episode) if _ended_early(evidence, episode) else episode.epochs
+
+
+def _ended_early(evidence: Evidence, episode: Episode) -> bool:
+    """Whether a training went through fewer epochs than declared by the student's own doing.
+
+    Our budget shortens epochs and leaves out none; our clock breaks a cell off. EarlyStopping is the
+    library's way to say "at most so many", and ends sooner on shortened epochs than it would on whole ones.
+    """
+    if epochs_run(episode) >= episode.epochs or "EarlyStopping" in episode.callbacks:
+        return False
+    return episode.completed or not evidence.cut_short
+
+
+def _cut_off(evidence: Evidence, episode: Episode) -> bool:
+    """Whether it ended early, and might not have done so had our budget left its epochs whole."""
+    return episode.capped and _ended_early(evidence, episode)
+
+
+def _unclear(evidence: Evidence, trainings: tuple[Episode, ...], epochs: int) -> Episode | None:
+    """A training cut off that was declared with so many epochs, or had them."""
+    cut = (e for e in trainings if _cut_off(evidence, e))
+    return next((e for e in cut if epochs in {e.epochs, epochs_run(e)}), None)
+
+
+def _stopped(rule: Rule, episode: Episode) -> CheckResult:
+    ran = epochs_run(episode)
+    return rule.review("epochs.stopped", episode=episode.number, n=episode.epochs, ran=ran)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,11 +226,15 @@ class SomeEpochs(Rule):
         trainings = self.where.trainings(evidence)
         if not trainings:
             return self.failed("training.absent")
-        found = next((e for e in trainings if e.epochs == self.epochs), None)
-        yours = ", ".join(map(str, dict.fromkeys(e.epochs for e in trainings)))
+        sure = (e for e in trainings if not _cut_off(evidence, e))
+        found = next((e for e in sure if _epochs(evidence, e) == self.epochs), None)
+        yours = ", ".join(map(str, dict.fromkeys(_epochs(evidence, e) for e in trainings)))
         row = compare("config.epochs", self.epochs, yours, OBSERVED, agrees=found is not None)
         if found:
             return self.passed("epochs.passed", comparisons=(row,), episode=found.number, n=self.epochs)
+        unclear = _unclear(evidence, trainings, self.epochs)
+        if unclear:
+            return _stopped(self, unclear)
         return self.failed("epochs.failed", comparisons=(row,), n=self.epochs, yours=yours)
 
 
@@ -205,9 +247,13 @@ class VariesEpochs(Rule):
     def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
         if not code_runs(evidence):
             return self.end(Status.UNGRADED, "level.not_run")
-        tried = sorted({e.epochs for e in self.where.trainings(evidence)})
+        trainings = self.where.trainings(evidence)
+        sure = [e for e in trainings if not _cut_off(evidence, e)]
+        tried = sorted({_epochs(evidence, e) for e in sure} - {0})
         if len(tried) > 1:
             return self.passed("vary.passed", tried=", ".join(map(str, tried)))
+        if len(sure) < len(trainings) > 1:
+            return _stopped(self, next(e for e in trainings if e not in sure))
         return self.failed("vary.failed", tried=", ".join(map(str, tried)) or "—")
 
 
@@ -223,9 +269,13 @@ class Experiments(Rule):
         first = self.where.training(evidence, expected)
         if first is None:
             return self.failed("training.absent")
-        tried = {_recipe(e.compilation) for e in self._alike(evidence, first) if e.compilation}
+        compilations = [e.compilation for e in self._alike(evidence, first) if e.compilation]
+        tried = {_recipe(c) for c in compilations if not _own(c)}
         if len(tried) > 1:
             return self.passed("experiment.passed", tried="; ".join(sorted(tried)))
+        if len({_recipe(c) for c in compilations}) > 1:
+            # An optimizer or a loss of one's own may be another one, or the old one by another name.
+            return self.review("experiment.own", episode=first.number)
         return self.failed("experiment.failed", tried="; ".join(sorted(tried)) or "—")
 
     def _alike(self, evidence: Evidence, first: Episode) -> tuple[Episode, ...]:
@@ -238,3 +288,8 @@ def _recipe(compilation: Compilation) -> str:
     momentum = compilation.optimizer.config.get("momentum")
     tuned = f"({rate:g}" + (f", momentum={momentum:g})" if isinstance(momentum, float) and momentum else ")")
     return f"{compilation.optimizer.kind}{tuned if rate is not None else ''} + {compilation.loss.kind}"
+
+
+def _own(compilation: Compilation) -> bool:
+    """Whether the optimizer or the loss is a class that the notebook made, whatever its name."""
+    return OWN in {compilation.optimizer.kind, compilation.loss.kind}

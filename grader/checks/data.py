@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -10,6 +11,7 @@ from grader.checks.accuracy import LABELS
 from grader.checks.base import Rule, code_runs, compare
 from grader.checks.regions import answer_text, regions
 from grader.checks.select import Where
+from grader.checks.source import looked_at, ran, returned
 from grader.checks.stance import Stance, leak_stance
 from grader.model.evidence import Cell, Episode, Evidence, Provenance
 from grader.model.expected import Expected
@@ -17,6 +19,8 @@ from grader.model.result import CheckResult, Status
 from grader.model.text import Message
 
 OBSERVED = Provenance.OBSERVED
+BEGINNING = 4
+"""A stream that was not followed to its end must begin with one in so many of the images asked for."""
 _BEST_FIRST = {Status.PASSED: 0, Status.REVIEW: 1, Status.FAILED: 2}
 
 
@@ -51,10 +55,12 @@ class TrainedOn(Rule):
         row = compare(
             "data.rows", f"≥ {self.at_least:,}", f"{x.train:,}", OBSERVED, agrees=x.train >= self.at_least
         )
-        if row.agrees or (not x.seen_whole and x.train and not x.unknown):
+        if row.agrees or (not x.seen_whole and not x.unknown and x.train >= self.at_least / BEGINNING):
             return self.passed("data.passed", comparisons=(row,), episode=episode.number, n=x.train)
         if x.unknown > x.train:
             return self._untraced(evidence, episode)
+        if not x.seen_whole and x.train:
+            return self.review("data.partly", comparisons=(row,), episode=episode.number, n=x.train)
         return self.failed("data.few", comparisons=(row,), episode=episode.number, n=x.train)
 
     def _untraced(self, evidence: Evidence, episode: Episode) -> CheckResult:
@@ -81,9 +87,12 @@ class LeakAnswered(Rule):
         if episode is None:
             return self.failed("training.absent")
         leaked = leak(episode)
-        if leaked is None or stance is Stance.UNCLEAR:
+        tries = {leak(e) for e in self.where.tries(evidence, expected)}
+        if stance is Stance.UNCLEAR:
             return self.review("leak.unclear", episode=episode.number)
-        if {leak(e) for e in self.where.tries(evidence, expected)} == {True, False}:
+        if leaked is None or (None in tries and not leaked):
+            return self.review("leak.untold", episode=episode.number)
+        if tries == {True, False}:
             return self.review("leak.mixed", episode=episode.number)
         rows = (episode.validation_x.test if episode.validation_x else 0) + episode.x.test
         row = compare(
@@ -111,23 +120,24 @@ class LeakAnswered(Rule):
 
 def leak(episode: Episode) -> bool | None:
     """Whether test rows served as training or validation data; None when that cannot be told."""
-    if episode.x.test:
+    x, validation = episode.x, episode.validation_x
+    if x.test or (validation is not None and validation.test):
         return True
-    validation = episode.validation_x
-    if episode.validation != "data" or validation is None:
+    if not x.seen_whole:
+        return None
+    if episode.validation != "data":
         return False
-    if validation.test:
-        return True
-    return False if validation.train and not validation.unknown else None
+    clean = validation is not None and validation.seen_whole and validation.train and not validation.unknown
+    return False if clean else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown(Rule):
-    """Some cell printed what each of these patterns matches, or evaluated its expression.
+    """Some cell printed what each of these patterns matches, or evaluated its expression on the loaded data.
 
     A value that stands in the cell's own source was typed, not computed. `expressions` are patterns of
-    code, one for each pattern of output: a notebook shows only a cell's last value, so an expression above
-    it is evaluated without being seen.
+    expressions, one for each pattern of output: a notebook shows only a cell's last value, so an expression
+    above it is evaluated without being seen.
     """
 
     patterns: tuple[str, ...]
@@ -141,14 +151,13 @@ class Shown(Rule):
             return self.end(Status.UNGRADED, "level.not_run")
         if not any(load.dataset == self.dataset for load in evidence.loads):
             return self.failed("shown.not_loaded", dataset=self.dataset)
-        ran = [cell for cell in evidence.cells if cell.ran and cell.ok]
+        bodies = [ran(evidence, cell) for cell in evidence.cells]
+        data = returned(bodies, "load_data")
+        seen = [text for body in bodies for text, read in looked_at(body) if read & data]
         rows = tuple(
             compare("shown.row", label or p, "✓" if hit else "—", OBSERVED, agrees=hit)
             for p, e, label in zip_longest(self.patterns, self.expressions, self.labels)
-            for hit in [
-                any(_computed(p, cell) for cell in evidence.cells if cell.ran)
-                or (e is not None and any(re.search(e, cell.source, re.MULTILINE) for cell in ran))
-            ]
+            for hit in [any(_computed(p, cell) for cell in evidence.cells if cell.ran) or _evaluated(e, seen)]
         )
         if all(row.agrees for row in rows):
             return self.passed("shown.passed", comparisons=rows)
@@ -160,3 +169,8 @@ def _computed(pattern: str, cell: Cell) -> bool:
     source = "".join(cell.source.split())
     found = re.finditer(pattern, cell.output_text)
     return any("".join(match[0].split()) not in source for match in found)
+
+
+def _evaluated(pattern: str | None, expressions: Iterable[str]) -> bool:
+    """Whether some expression is what the pattern asks for."""
+    return pattern is not None and any(re.search(pattern, text) for text in expressions)

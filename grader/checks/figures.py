@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from grader.checks.base import Rule, code_runs, compare
 from grader.checks.select import Where
+from grader.checks.source import arguments, derived, ran
 from grader.model.evidence import Episode, Evidence, Provenance
 from grader.model.expected import Expected
 from grader.model.graph import Graph, Layer
@@ -14,6 +17,23 @@ from grader.model.result import CheckResult, Status
 from grader.model.text import Message
 
 MAPS = frozenset({"Conv2D", "MaxPooling2D", "AveragePooling2D", "SeparableConv2D", "DepthwiseConv2D"})
+DRAWING = frozenset({"imshow", "matshow", "pcolormesh", "heatmap"})
+
+
+Size = tuple[int, int]
+Image = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A layer whose output is feature maps, and what was seen of them."""
+
+    kind: str
+    size: Size
+    exposed: bool
+    """Its output was computed: a model that returns it made a prediction."""
+    drawn: bool
+    """Some image has the size of its maps, or of several side by side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,53 +46,82 @@ class MapsShown(Rule):
         if not code_runs(evidence):
             return self.end(Status.UNGRADED, "level.not_run")
         images = _images(evidence, self.where)
-        nets = [e.graph for e in evidence.episodes if not self.where.follows(evidence, e.cell)]
+        nets = [e for e in evidence.episodes if not self.where.follows(evidence, e.cell)]
         if not images or not nets:
             return self.failed("figures.none", hint=Message("figures.hint"))
-        best = max((_shown(graph, images) for graph in nets), key=_share)
-        if _share(best) and not any(p.exposes for p in evidence.predictions):
+        found = [maps(net.graph, images, exposed(evidence, {net.model})) for net in nets]
+        best = max(found, key=lambda each: (_share(each), _untold(each, images)))
+        drawn = sum(one.exposed and one.drawn for one in best)
+        untold = _untold(best, images)
+        if untold:
             # Images of the right size that no activation was computed for: noise would look the same.
-            return self.review("figures.untold", n=sum(hit for *_, hit in best), total=len(best))
+            return self.review("figures.untold", n=drawn + untold, total=len(best))
         rows = tuple(
-            compare("figures.layer", f"{kind} {h}×{w}", "✓" if hit else "—", Provenance.OBSERVED, agrees=hit)
-            for kind, (h, w), hit in best
+            compare(
+                "figures.layer",
+                f"{one.kind} {one.size[0]}×{one.size[1]}",
+                "✓" if one.exposed and one.drawn else "—",
+                Provenance.OBSERVED,
+                agrees=one.exposed and one.drawn,
+            )
+            for one in best
         )
         return self.earned(
             _share(best),
             ("figures.passed", "figures.partial", "figures.failed"),
             comparisons=rows,
             hint=Message("figures.hint"),
-            n=sum(hit for *_, hit in best),
+            n=drawn,
             total=len(best),
         )
 
 
-Shown = list[tuple[str, tuple[int, int], bool]]
+def exposed(evidence: Evidence, serials: set[int]) -> set[int]:
+    """Positions of the layers of these models whose output a prediction returned."""
+    return {at for p in evidence.predictions for serial, at in p.exposes if serial in serials}
 
 
-def _share(shown: Shown) -> Fraction:
-    return Fraction(sum(hit for *_, hit in shown), len(shown)) if shown else Fraction(0)
+def _share(found: Sequence[Map]) -> Fraction:
+    drawn = sum(one.exposed and one.drawn for one in found)
+    return Fraction(drawn, len(found)) if found else Fraction(0)
 
 
-def _images(evidence: Evidence, where: Where) -> set[tuple[int, ...]]:
+def _untold(found: Sequence[Map], images: set[Image]) -> int:
+    """Layers that only images stand for which are of no layer whose output was computed."""
+    known = [one.size for one in found if one.exposed]
+    others = {i for i in images if not any(_shows(i, size) for size in known)}
+    return sum(not one.exposed and any(_shows(i, one.size) for i in others) for one in found if one.drawn)
+
+
+def _images(evidence: Evidence, where: Where) -> set[Image]:
     """Shapes of the images drawn in the exercise; where it drew none, anywhere before the next one."""
     cells = where.cells(evidence)
-    inside = {s for f in evidence.figures if cells and f.cell in cells for a in f.axes for s in a.images}
+    inside = {s for f in evidence.figures if cells and f.cell in cells for a in f.axes for s in a.pictures}
     before = (f for f in evidence.figures if not where.follows(evidence, f.cell))
-    return inside or {s for f in before for a in f.axes for s in a.images}
+    return inside or {s for f in before for a in f.axes for s in a.pictures}
 
 
-def _shown(graph: Graph, images: set[tuple[int, ...]]) -> Shown:
-    sizes = [(layer.kind, size) for layer in graph.layers if (size := _map_size(layer))]
-    exact = {size for _, size in sizes}
+def maps(graph: Graph, images: set[Image], positions: set[int]) -> list[Map]:
+    """The layers of a network that give feature maps, each with what is known of it."""
+    sizes = [(at, layer.kind, size) for at, layer in enumerate(graph.layers) if (size := _map_size(layer))]
+    exact = {size for *_, size in sizes}
     # An image that is one layer's map to the pixel is not a mosaic of a smaller layer's; neither is one
     # with as many rows and columns as there are classes, which is a confusion matrix.
     classes = {(n, n) for layer in graph.layers[-1:] for n in layer.output_shape[-1:]}
-    mosaics = [i[:2] for i in images if len(i) in {2, 3} and i[:2] not in exact and i[:2] not in classes]
+    mosaics = [i for i in images if len(i) in {2, 3} and i[:2] not in exact and i[:2] not in classes]
     return [
-        (kind, size, any(i[:2] == size for i in images) or any(_tiles(m, size) for m in mosaics))
-        for kind, size in sizes
+        Map(
+            kind,
+            size,
+            at in positions,
+            any(i[:2] == size for i in images) or any(_tiles(m[:2], size) for m in mosaics),
+        )
+        for at, kind, size in sizes
     ]
+
+
+def _shows(image: Image, size: Size) -> bool:
+    return image[:2] == size or (len(image) in {2, 3} and _tiles(image[:2], size))
 
 
 def _map_size(layer: Layer) -> tuple[int, int] | None:
@@ -92,7 +141,10 @@ def _tiles(mosaic: tuple[int, ...], size: tuple[int, int]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SomeLayerShown(Rule):
-    """Activations or filters of at least one layer of the exercise's net are shown as images."""
+    """Activations or filters of at least one layer of the exercise's net are shown as images.
+
+    Images of the right size for which nothing was taken out of a network go to a person.
+    """
 
     where: Where
 
@@ -103,9 +155,22 @@ class SomeLayerShown(Rule):
         if episode is None:
             return self.failed("training.absent")
         images = self._images(evidence, episode)
-        if any(hit for *_, hit in _shown(episode.graph, images)) or _kernels(episode.graph) & images:
+        same = {e.model for e in self.where.tries(evidence, expected)}
+        found = maps(episode.graph, images, exposed(evidence, same))
+        right = bool(_kernels(episode.graph) & images) or any(one.drawn for one in found)
+        if any(one.exposed and one.drawn for one in found) or (right and self._comes_from(evidence, episode)):
             return self.passed("layer_shown.passed", episode=episode.number)
+        if right:
+            return self.review("layer_shown.untold", episode=episode.number)
         return self.failed("layer_shown.failed", episode=episode.number, hint=Message("figures.hint"))
+
+    def _comes_from(self, evidence: Evidence, episode: Episode) -> bool:
+        """Whether what the code draws is computed from a network: a layer called by itself, its weights."""
+        since = [cell for cell in evidence.cells if cell.index >= episode.cell]
+        bodies = [body for cell in since if (body := ran(evidence, cell))]
+        # "exp4.red", "redes['alexnet']": the variable, and the last attribute.
+        held = {part for name in episode.names for part in re.findall(r"[^\W\d]\w*", name)}
+        return bool(derived(bodies, held) & arguments(bodies, DRAWING))
 
     def _images(self, evidence: Evidence, episode: Episode) -> set[tuple[int, ...]]:
         """Only what was drawn in the region or after the training: earlier maps are another net's."""
@@ -115,7 +180,7 @@ class SomeLayerShown(Rule):
             for f in evidence.figures
             if (f.cell in cells if cells else f.cell >= episode.cell)
             for a in f.axes
-            for shape in a.images
+            for shape in a.pictures
         }
 
 

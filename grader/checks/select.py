@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from grader.checks.architecture import differences, signature
 from grader.checks.regions import regions
-from grader.model.evidence import BuiltModel, Episode, Evidence
+from grader.model.evidence import BuiltModel, Episode, Evidence, Prediction
 from grader.model.expected import Expected
 from grader.model.graph import Graph
 
@@ -127,3 +127,14 @@ class Where:
 def same_network(left: Graph, right: Graph) -> bool:
     """Whether two networks learn alike: free layers count here, names and scaling do not."""
     return signature(left) == signature(right)
+
+
+def epochs_run(episode: Episode) -> int:
+    """Epochs that a training went through: its history has one value for each."""
+    return max((len(series) for series in episode.history.values()), default=0)
+
+
+def behind(evidence: Evidence, prediction: Prediction) -> frozenset[int]:
+    """Serials of the models whose weights made a prediction: its own, and those it was put together from."""
+    shared = {s for m in evidence.models if m.serial == prediction.model for s in m.shares}
+    return frozenset({prediction.model, *shared, *(serial for serial, _ in prediction.exposes)})

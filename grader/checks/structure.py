@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from grader.checks.architecture import Difference, credit, differences
+from grader.checks.architecture import Difference, credit, differences, fixes_size, size
 from grader.checks.base import Rule, code_runs, compare
 from grader.checks.select import Where, same_network
 from grader.model.evidence import BuiltModel, Episode, Evidence, Provenance
@@ -37,10 +37,13 @@ class Architecture(Rule):
             return self.failed("structure.absent", hint=Message("structure.absent.hint"))
         model = min(models, key=lambda m: len(differences(m.graph, found.graph, scaled=self.scaled)))
         edits = differences(model.graph, found.graph, scaled=self.scaled)
+        rows = _comparisons(model, found, edits, scaled=self.scaled)
+        if not edits and not all(row.agrees for row in rows) and fixes_size(model.graph):
+            return self.review("structure.size", comparisons=rows)
         return self.earned(
             credit(len(edits)),
             ("structure.passed", "structure.differs", "structure.differs"),
-            comparisons=_comparisons(model, found, edits, scaled=self.scaled),
+            comparisons=rows,
             hint=_hint(edits),
             episode=found.number if isinstance(found, Episode) else None,
             n=len(edits),
@@ -63,8 +66,7 @@ def _comparisons(
     provenance = Provenance.VERIFIED if verified else Provenance.OBSERVED
     params = verified.params if verified else found.graph.params
     if not scaled:
-        # Free layers such as BatchNormalization add parameters of their own: not a disagreement.
-        same = params == model.params or not edits
+        same = params == model.params or size(found.graph) == size(model.graph)
         rows.append(compare("structure.params", f"{model.params:,}", f"{params:,}", provenance, agrees=same))
     return tuple(rows)
 

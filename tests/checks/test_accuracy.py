@@ -40,6 +40,7 @@ WHERE = Where("1", ("1", "3"), like="1.net")
 CHECK = InBand(id="1.accuracy", title=TITLE, points=Decimal(1), where=WHERE)
 BAND = band("1.accuracy", signature(TUTORIAL))
 KNOWN = expected(wanted("1.net", TUTORIAL), bands=(BAND,))
+NOISE = seen(unknown=500)
 FAR, NEAR, GOOD = 0.5, 0.79, 0.85
 
 
@@ -93,7 +94,7 @@ def test_nothing_trained_fails() -> None:
 
 # ---- step 3: within the band ----------------------------------------------------------------------
 @pytest.mark.parametrize("accuracy", [0.80, GOOD, 0.88])
-@pytest.mark.parametrize("x", [ALL_TRAIN, seen(train=60_000, test=10_000)], ids=["train", "with test"])
+@pytest.mark.parametrize("x", [ALL_TRAIN, seen(train=60_000, test=100)], ids=["train", "a handful of test"])
 def test_3_an_accuracy_in_the_band_passes(accuracy: float, x: Trace) -> None:
     """Both ends belong to it."""
     found = judge(reached(accuracy, x=x))
@@ -135,6 +136,59 @@ def test_2_weights_from_elsewhere_are_trained_anew(
     found = judge(reached(accuracy, initial), retrainings=tuple(retrained(a) for a in ours))
     assert (found.message.key, found.wants_retraining) == (f"accuracy.{why}{key}", wants)
     assert (found.status is Status.PASSED) == (key == ".sound")
+
+
+@pytest.mark.parametrize("x", [ALL_TEST, seen(test=50), seen(train=100, test=9_000)])
+@pytest.mark.parametrize("accuracy", [FAR, GOOD, 0.95])
+def test_1_a_net_fitted_on_the_test_set_fails(accuracy: float, x: Trace) -> None:
+    """What it says of images it has seen tells nothing, and our own retraining would hide the fault."""
+    found = judge(reached(accuracy, x=x), retrainings=(retrained(GOOD),))
+    assert (found.status, found.message.key) == (Status.FAILED, "accuracy.fitted_on_test")
+
+
+def test_2_test_images_beside_the_others_leave_it_to_our_own_training() -> None:
+    """Pooling and splitting all 70,000 images anew is no trick; the accuracy on our test images is void."""
+    pooled = reached(GOOD, x=seen(train=48_000, test=8_000))
+    asked = judge(pooled)
+    assert (asked.message.key, asked.wants_retraining) == ("accuracy.saw_test", 0)
+    sound = judge(pooled, retrainings=(retrained(GOOD),))
+    assert (sound.status, sound.message.key) == (Status.PASSED, "accuracy.saw_test.sound")
+    slow = judge(pooled, retrainings=(retrained(FAR), retrained(FAR)))
+    assert (slow.status, slow.wants_retraining) == (Status.FAILED, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "retrainings"),
+    [
+        ({"verified": verified(GOOD)}, ()),
+        ({"verified": verified(NEAR)}, (retrained(GOOD),)),
+        ({"verified": verified(GOOD, initial=0.9)}, (retrained(GOOD),)),
+    ],
+    ids=["in the band", "near it", "trained before"],
+)
+def test_weights_that_a_callback_put_there_are_a_person_s(
+    fields: dict[str, object], retrainings: tuple[Retraining, ...]
+) -> None:
+    """Whatever would pass: no step of the training led to these weights."""
+    found = judge(episode(weights_replaced=True, **fields), retrainings=retrainings)
+    assert (found.status, found.message.key) == (Status.REVIEW, "accuracy.replaced")
+    assert judge(episode(**fields), retrainings=retrainings).status is Status.PASSED
+
+
+def test_weights_that_a_callback_put_there_excuse_no_miss() -> None:
+    """A miss stays one, and a try without such a callback comes first."""
+    replaced = episode(verified=verified(FAR), weights_replaced=True)
+    assert judge(replaced, retrainings=(retrained(FAR), retrained(FAR))).status is Status.FAILED
+    own = reached(GOOD, number=1)
+    assert judge(episode(weights_replaced=True), own).episode == 1
+
+
+def test_3_rows_that_count_unlike_make_a_recipe_of_its_own() -> None:
+    """No band was measured with sample weights: our own training must confirm the accuracy."""
+    weighted = episode(sample_weighted=True)
+    assert not applies(BAND, weighted)
+    assert judge(weighted).wants_retraining == 0
+    assert judge(weighted, retrainings=(retrained(GOOD),)).status is Status.PASSED
 
 
 @pytest.mark.parametrize("initial", [0.05, 0.1, 0.21, 0.3])
@@ -309,6 +363,33 @@ def test_without_a_rebuild_the_student_s_own_measurement_is_observed(
             None,
         ),
         ("predictions on test", {}, {"predictions": (prediction(),)}, "evaluated.predict"),
+        ("a prediction for ten images", {}, {"predictions": (prediction(x=seen(test=10)),)}, None),
+        ("evaluate on eight", {}, {"evaluations": (evaluation(x=seen(test=8)),)}, None),
+        ("evaluate on noise", {}, {"evaluations": (evaluation(x=NOISE),)}, None),
+        ("resized for both", {"x": NOISE}, {"evaluations": (evaluation(x=NOISE),)}, "evaluated.evaluate"),
+        (
+            "the start of a stream",
+            {},
+            {"evaluations": (evaluation(x=seen(test=32, seen_whole=False)),)},
+            "evaluated.evaluate",
+        ),
+        ("validation on the rows of the fit", {"validation": "split", "validation_overlap": 0.99}, {}, None),
+        ("validation on test", {"validation": "data", "validation_x": ALL_TEST}, {}, "evaluated.validation"),
+        (
+            "validation on rows held back by hand",
+            {"validation": "data", "validation_x": seen(train=10_000), "validation_overlap": 0.01},
+            {},
+            "evaluated.validation",
+        ),
+        (
+            "validation on the rows of the fit by hand",
+            {"validation": "data", "validation_x": seen(train=500), "validation_overlap": 1.0},
+            {},
+            None,
+        ),
+        ("validation on noise", {"validation": "data", "validation_x": NOISE}, {}, None),
+        ("validation on a handful", {"validation": "data", "validation_x": seen(test=8)}, {}, None),
+        ("validation never seen", {"validation": "data"}, {}, None),
         ("predictions on train", {}, {"predictions": (prediction(x=ALL_TRAIN),)}, None),
         ("nothing", {}, {}, None),
     ],
@@ -318,6 +399,16 @@ def test_measured_on_data_it_was_not_trained_on(
 ) -> None:
     """Validation, evaluate or predictions all do, of the trained net."""
     assert held_out(evidence(**more), episode(**fields)) == key, why
+
+
+def test_validation_that_was_never_seen_is_a_person_s() -> None:
+    """A generator of validation data: nobody looked at what it gives."""
+    check = Evaluated(id="1.evaluated", title=TITLE, points=Decimal(1), where=WHERE)
+    for unseen in (None, Trace(0, seen_whole=False)):
+        own = episode(validation="data", validation_x=unseen)
+        assert check(evidence(episodes=(own,)), KNOWN).message.key == "evaluated.untold"
+        measured_too = evidence(episodes=(own,), evaluations=(evaluation(),))
+        assert check(measured_too, KNOWN).status is Status.PASSED
 
 
 def test_evaluated_looks_at_its_own_exercise_s_network() -> None:

@@ -18,7 +18,7 @@ from grader.checks.configuration import (
     loss_fault,
 )
 from grader.checks.select import Where
-from grader.model.evidence import Episode
+from grader.model.evidence import CELL_TIMED_OUT, Ended, Episode
 from grader.model.expected import Expected
 from grader.model.graph import Graph
 from grader.model.result import Status
@@ -28,6 +28,7 @@ from .factory import (
     DENSE_NET,
     TITLE,
     TUTORIAL,
+    code,
     compiled,
     dense,
     episode,
@@ -126,7 +127,7 @@ def test_every_pairing_of_loss_labels_and_output(
         ("MeanSquaredError", Status.FAILED),
         ("BinaryCrossentropy", Status.FAILED),
         ("CategoricalFocalCrossentropy", Status.REVIEW),
-        ("mi_perdida", Status.REVIEW),
+        ("custom", Status.REVIEW),
     ],
 )
 def test_losses_by_kind(kind: str, status: Status) -> None:
@@ -213,6 +214,50 @@ def test_a_fit_that_never_took_a_step_declares_nothing() -> None:
     assert SOME(ran, KNOWN).status is Status.FAILED
 
 
+def stopped(after: int, number: int = 0, **fields: object) -> Episode:
+    """A training of 100 declared epochs that went through fewer."""
+    return episode(number, history={"loss": (0.5,) * after}, **{"epochs": 100, **fields})
+
+
+@pytest.mark.parametrize(
+    ("why", "training", "status"),
+    [
+        ("by a callback of the student's", stopped(1, callbacks=("Para",)), Status.REVIEW),
+        ("by the same, as written", stopped(1, callbacks=("Para",), capped=False), Status.FAILED),
+        ("by an error that was caught", stopped(1, completed=False, capped=False), Status.FAILED),
+        ("by the library's own", stopped(30, callbacks=("EarlyStopping",)), Status.PASSED),
+        ("at the end", stopped(100, callbacks=("Para",)), Status.PASSED),
+        ("after 100 of more", stopped(100, epochs=1000, callbacks=("Para",), capped=False), Status.PASSED),
+        ("after 100 of more, shortened", stopped(100, epochs=1000, callbacks=("Para",)), Status.REVIEW),
+    ],
+)
+def test_a_training_that_stopped_has_the_epochs_it_went_through(
+    why: str, training: Episode, status: Status
+) -> None:
+    """Under our budget a callback sees shorter epochs than the student's: then a person looks."""
+    assert SOME(evidence(episodes=(training,)), KNOWN).status is status, why
+
+
+def test_our_clock_is_no_stopping() -> None:
+    """A cell that it broke off declares what it declares."""
+    cut = stopped(40, completed=False)
+    assert SOME(evidence(episodes=(cut,), ended=Ended.WALL_CLOCK), KNOWN).status is Status.PASSED
+    cells = (code(0, "fit", ok=False, error=CELL_TIMED_OUT),)
+    assert SOME(evidence(cells=cells, episodes=(cut,)), KNOWN).status is Status.PASSED
+
+
+def test_epochs_that_were_not_gone_through_do_not_vary() -> None:
+    """Two trainings that stop at once are no experiment with epochs, and neither are three of three."""
+    ran = evidence(episodes=(stopped(1, 0, capped=False), stopped(1, 1, epochs=25, capped=False)))
+    assert VARY(ran, KNOWN).status is Status.FAILED
+    unclear = evidence(episodes=(stopped(1, 0), stopped(1, 1, epochs=25)))
+    assert VARY(unclear, KNOWN).message.key == "epochs.stopped"
+    beside = evidence(episodes=(stopped(1, 0), episode(1, epochs=25), episode(2, epochs=50)))
+    assert VARY(beside, KNOWN).status is Status.PASSED
+    assert EPOCHS(evidence(episodes=(stopped(1, epochs=3),)), KNOWN).message.key == "epochs.stopped"
+    assert EPOCHS(evidence(episodes=(stopped(1, epochs=3, capped=False),)), KNOWN).status is Status.FAILED
+
+
 @pytest.mark.parametrize(
     ("recipes", "status"),
     [
@@ -222,6 +267,10 @@ def test_a_fit_that_never_took_a_step_declares_nothing() -> None:
         ((compiled(), compiled(rate=0.01)), Status.PASSED),
         ((compiled(optimizer="SGD"), compiled(optimizer="SGD", momentum=0.9)), Status.PASSED),
         ((compiled(), compiled("MeanSquaredError")), Status.PASSED),
+        ((compiled(), compiled(optimizer="custom")), Status.REVIEW),
+        ((compiled(), compiled("custom")), Status.REVIEW),
+        ((compiled(optimizer="custom"), compiled(optimizer="custom")), Status.FAILED),
+        ((compiled(), compiled("custom"), compiled(optimizer="SGD")), Status.PASSED),
     ],
 )
 def test_experiments_differ_in_optimizer_loss_or_their_parameters(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from grader.checks.data import LeakAnswered, Shown, TrainedOn, leak
@@ -45,7 +46,10 @@ CIFAR = (DataLoad(0, "cifar10"),)
         ("no labels to compare with", seen(train=60_000, label_agreement=None), "data.passed"),
         ("test images among them", seen(train=60_000, test=10_000), "data.test_in_training"),
         ("one test image", seen(train=60_000, test=1), "data.test_in_training"),
-        ("a stream of which the start was seen", seen(train=500, seen_whole=False), "data.passed"),
+        ("a stream of which little was seen", seen(train=500, seen_whole=False), "data.partly"),
+        ("a stream of which a good part was seen", seen(train=16_384, seen_whole=False), "data.passed"),
+        ("a stream with others among them", seen(train=16_384, unknown=9, seen_whole=False), "data.partly"),
+        ("500 images as a stream that ended", seen(train=500), "data.few"),
         ("a stream of unknown images", seen(unknown=500, seen_whole=False), "data.untold"),
         ("resized images", seen(unknown=60_000), "data.untold"),
         ("a few resized images", seen(unknown=100), "data.untold"),
@@ -133,6 +137,15 @@ def test_an_answer_under_another_heading_counts_when_its_own_is_silent() -> None
     assert LEAK(evidence(cells=cells, episodes=(episode(cell=1),)), KNOWN).status is Status.PASSED
 
 
+@pytest.mark.parametrize("answer", [YES, NO])
+def test_data_that_was_not_seen_to_its_end_leaves_the_answer_to_a_person(answer: str) -> None:
+    """Test images may follow; so they may in another try of the same net."""
+    partly = episode(validation="data", validation_x=seen(train=64, seen_whole=False), cell=2)
+    assert LEAK(evidence(cells=marked(answer), episodes=(partly,)), KNOWN).message.key == "leak.untold"
+    ran = evidence(cells=marked(answer), episodes=(CLEAN, msgspec.structs.replace(partly, number=1)))
+    assert LEAK(ran, KNOWN).message.key == "leak.untold"
+
+
 def test_the_starter_s_question_is_no_answer() -> None:
     """Its words are boilerplate."""
     known = expected(wanted("1.net", TUTORIAL), boilerplate=("explica si hay data leaking",))
@@ -169,7 +182,18 @@ def test_without_a_run_or_a_training_the_answer_has_nothing_to_agree_with() -> N
         ("validation on train", {"validation": "data", "validation_x": seen(train=10_000)}, False),
         ("validation on resized images", {"validation": "data", "validation_x": seen(unknown=10_000)}, None),
         ("validation partly unknown", {"validation": "data", "validation_x": seen(train=5, unknown=5)}, None),
-        ("validation never seen", {"validation": "data", "validation_x": None}, False),
+        ("validation never seen", {"validation": "data", "validation_x": None}, None),
+        (
+            "validation of which the start was seen",
+            {"validation": "data", "validation_x": seen(train=64, seen_whole=False)},
+            None,
+        ),
+        (
+            "a start that leaks",
+            {"validation": "data", "validation_x": seen(train=64, test=1, seen_whole=False)},
+            True,
+        ),
+        ("training data of which the start was seen", {"x": seen(train=64, seen_whole=False)}, None),
         ("test images in the training data", {"x": seen(train=60_000, test=1)}, True),
     ],
 )
@@ -223,11 +247,60 @@ def test_the_rows_show_labels_not_patterns() -> None:
 def test_an_expression_above_the_last_line_counts_as_evaluated() -> None:
     """Only a cell's last value is shown: `train_images.shape` above it ran all the same."""
     both = replace(SHOWN, expressions=(r"^[^#\n]*\.shape\b", r"^[^#\n]*\blen\("))
-    plain = (code(0, "train_images.shape\nlen(test_labels)", "10000"),)
-    commented = (code(0, "# train_images.shape\nlen(test_labels)", "10000"),)
+    plain = (
+        LOADED,
+        code(1, "train_images.shape\nlen(test_labels)", "10000"),
+    )
+    commented = (
+        LOADED,
+        code(1, "# train_images.shape\nlen(test_labels)", "10000"),
+    )
     assert both(evidence(cells=plain), KNOWN).status is Status.PASSED
     assert both(evidence(cells=commented), KNOWN).status is Status.FAILED
     assert SHOWN(evidence(cells=plain), KNOWN).status is Status.FAILED
+
+
+BY_LINES = replace(SHOWN, expressions=(r"^\s*\w+\.shape\s*(?:#.*)?$", r"^\s*len\(\w+\)\s*(?:#.*)?$"))
+"""As fashion-dense asks."""
+LOADED = code(0, "(train_images, train_labels), (test_images, test_labels) = fashion_mnist.load_data()")
+BOTH = "train_images.shape\nlen(test_labels)"
+
+
+@pytest.mark.parametrize(
+    ("why", "source", "fields", "status"),
+    [
+        ("each on its line", BOTH, {}, Status.PASSED),
+        ("in one line", "train_images.shape, len(test_labels)", {}, Status.PASSED),
+        ("with comments", "train_images.shape  # forma\nlen( test_labels )", {}, Status.PASSED),
+        ("after a magic", f"%time x = 1\n{BOTH}", {}, Status.PASSED),
+        ("under a clock", f"%%time\n{BOTH}", {}, Status.PASSED),
+        ("in a text", f'apuntes = """\n{BOTH}\n"""', {}, Status.FAILED),
+        ("in a text of its own", f'"""\n{BOTH}\n"""', {}, Status.FAILED),
+        ("never run", "if False:\n    train_images.shape\n    len(test_labels)", {}, Status.FAILED),
+        ("in a function", "def f():\n    train_images.shape\n    len(test_labels)", {}, Status.FAILED),
+        ("given to nobody", f"%%script false\n{BOTH}", {}, Status.FAILED),
+        ("written to a file", f"%%writefile a.py\n{BOTH}", {}, Status.FAILED),
+        (
+            "in a text beside a magic",
+            f"%time x = 1\ny = '''\n%'''; z = '''\n{BOTH}\n'''",
+            {},
+            Status.FAILED,
+        ),
+        ("of something else", "predicciones = f(test_images)\npredicciones.shape; len(x)", {}, Status.FAILED),
+        ("in a cell that broke off", BOTH, {"ok": False}, Status.FAILED),
+    ],
+)
+def test_only_expressions_that_were_evaluated_count(
+    why: str, source: str, fields: dict[str, object], status: Status
+) -> None:
+    """Read from the tree of a cell that ran to its end."""
+    assert BY_LINES(evidence(cells=(LOADED, code(1, source, **fields))), KNOWN).status is status, why
+
+
+def test_a_cell_that_the_screen_emptied_evaluated_nothing() -> None:
+    """Its source is kept for people; it was run empty."""
+    said = ("cell 1 was not run: it uses __closure__",)
+    assert BY_LINES(evidence(cells=(LOADED, code(1, BOTH)), tampering=said), KNOWN).status is Status.FAILED
 
 
 def test_what_was_typed_was_not_shown() -> None:

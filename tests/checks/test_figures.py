@@ -9,6 +9,7 @@ import pytest
 
 from grader.checks.figures import MapsShown, SomeLayerShown
 from grader.checks.select import Where
+from grader.model.evidence import Axes, Figure
 from grader.model.expected import Expected
 from grader.model.result import Status
 
@@ -16,6 +17,7 @@ from .factory import (
     DENSE_NET,
     TITLE,
     TUTORIAL,
+    code,
     episode,
     evidence,
     expected,
@@ -30,8 +32,8 @@ NET = Where("1", ("1", "2"), like="1.net")
 MAPS = MapsShown(id="2.figures", title=TITLE, points=Decimal(1), where=ACTIVATIONS)
 LAYER = SomeLayerShown(id="1.figure", title=TITLE, points=Decimal(1), where=NET)
 KNOWN: Expected = expected(wanted("1.net", TUTORIAL))
-MADE = (prediction(1, exposes=((0, 1),)),)
-"""Activations were computed."""
+MADE = (prediction(1, exposes=tuple((0, i) for i in range(1, 9))),)
+"""The activations of every layer were computed."""
 EACH = [(n, n) for n in (26, 13, 11, 5, 3)]
 
 
@@ -93,6 +95,43 @@ def test_images_that_no_activation_was_computed_for_are_a_person_s() -> None:
     assert (found.status, found.message.key) == (Status.REVIEW, "figures.untold")
 
 
+FIRST = (prediction(1, exposes=((0, 1),)),)
+"""Those of the first convolution (26×26) alone."""
+
+
+@pytest.mark.parametrize(
+    ("why", "images", "status", "fraction"),
+    [
+        ("its own map", [(26, 26)], Status.PARTIAL, Fraction(1, 5)),
+        ("maps of the others besides", EACH, Status.REVIEW, Fraction(0)),
+        ("a mosaic, which pools' maps would tile as well", [(104, 208)], Status.PARTIAL, Fraction(1, 5)),
+        ("only another's map", [(11, 11)], Status.REVIEW, Fraction(0)),
+    ],
+)
+def test_a_layer_counts_whose_output_was_computed(
+    why: str, images: list[tuple[int, ...]], status: Status, fraction: Fraction
+) -> None:
+    """One model of one layer does not stand for five; zeros of the right size look the same."""
+    ran = evidence(episodes=(episode(),), figures=(figure(*images),), predictions=FIRST)
+    found = MAPS(ran, KNOWN)
+    assert (found.status, found.fraction) == (status, fraction), why
+
+
+def test_another_net_s_activations_do_not_stand_for_these() -> None:
+    """They are those of the model that was asked."""
+    other = (prediction(2, exposes=tuple((1, i) for i in range(1, 9))),)
+    ran = evidence(episodes=(episode(), episode(1, DENSE_NET)), figures=(figure(*EACH),), predictions=other)
+    assert MAPS(ran, KNOWN).status is Status.REVIEW
+
+
+def test_blank_images_show_nothing() -> None:
+    """One value everywhere is no map."""
+    blank = Figure(3, tuple(Axes(images=(size,), blank=(True,)) for size in EACH))
+    ran = evidence(episodes=(episode(),), figures=(blank,), predictions=MADE)
+    assert MAPS(ran, KNOWN).message.key == "figures.none"
+    assert LAYER(ran, KNOWN).status is Status.FAILED
+
+
 def test_a_net_without_convolutions_has_no_maps() -> None:
     """Nothing to show is nothing shown."""
     ran = evidence(episodes=(episode(0, DENSE_NET),), figures=(figure((10, 10)),))
@@ -110,15 +149,46 @@ def test_a_net_without_convolutions_has_no_maps() -> None:
 )
 def test_some_layer_is_shown(image: tuple[int, int], cell: int, status: Status) -> None:
     """A map or a filter, drawn after the training: earlier maps are another net's."""
-    ran = evidence(episodes=(episode(cell=1),), figures=(figure(image, cell=cell),))
+    ran = evidence(episodes=(episode(cell=1),), figures=(figure(image, cell=cell),), predictions=MADE)
     assert LAYER(ran, KNOWN).status is status
+
+
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [
+        ("plt.imshow(np.random.rand(3, 3))", Status.REVIEW),
+        ("exp.red.evaluate(x, y)\nplt.imshow(np.zeros((3, 3)))", Status.REVIEW),
+        ("if False:\n    plt.imshow(exp.red.layers[0].get_weights()[0][..., 0, 0])", Status.REVIEW),
+        ("x = '''plt.imshow(exp.red.layers[0].kernel)'''", Status.REVIEW),
+        ("plt.imshow(exp.red.layers[0].get_weights()[0][:, :, 0, 0])", Status.PASSED),
+        ("w = exp.red.conv(x)\nfor i in range(8):\n    plt.imshow(w[i])", Status.PASSED),
+        ("def f(m):\n    plt.imshow(m)\nf(exp.red.layers[0].kernel)", Status.PASSED),
+        ("def g():\n    return exp.red.weights\nfor k in g():\n  ax.imshow(k)", Status.PASSED),
+        (
+            "for c in exp.red.layers:\n  if 'conv' in c.name:\n    ax.imshow(c.get_weights()[0])",
+            Status.PASSED,
+        ),
+    ],
+)
+@pytest.mark.parametrize("image", [(3, 3), (26, 26)], ids=["kernel", "map"])
+def test_what_is_drawn_must_come_from_the_network(
+    source: str, status: Status, image: tuple[int, int]
+) -> None:
+    """Filters, and maps of a layer called by itself, leave no trace but the code that ran."""
+    cells = (*notebook("> x", "> x"), code(2, source))
+    net = episode(names=("exp.red",), cell=1)
+    assert (
+        LAYER(evidence(cells=cells, episodes=(net,), figures=(figure(image, cell=2),)), KNOWN).status
+        is status
+    )
 
 
 def test_some_layer_in_its_region() -> None:
     """Where the exercise is marked, only what stands under its heading."""
     cells = notebook("## Ejercicio 1", "> x", "## Ejercicio 2", "> x")
     for cell, status in ((1, Status.PASSED), (3, Status.FAILED)):
-        ran = evidence(cells=cells, episodes=(episode(cell=1),), figures=(figure((26, 26), cell=cell),))
+        drawn = (figure((26, 26), cell=cell),)
+        ran = evidence(cells=cells, episodes=(episode(cell=1),), figures=drawn, predictions=MADE)
         assert LAYER(ran, KNOWN).status is status
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from grader.checks.predictions import NamedClass, Predicted, class_names
 from grader.checks.select import Where
-from grader.model.evidence import Cell, Prediction
-from grader.model.result import Status
+from grader.model.evidence import Cell, Episode, Prediction
+from grader.model.result import CheckResult, Status
 
 from .factory import (
     ALL_TEST,
@@ -20,6 +20,7 @@ from .factory import (
     episode,
     evidence,
     expected,
+    model,
     notebook,
     prediction,
     seen,
@@ -54,6 +55,7 @@ SPANISH = [
     "bolso",
     "botín",
 ]
+ASKED = (prediction(),)
 COAT = episode(verified=verified(top=(0,) * 10 + (4,) * 10))
 
 
@@ -61,7 +63,10 @@ COAT = episode(verified=verified(top=(0,) * 10 + (4,) * 10))
     ("calls", "key"),
     [
         ((prediction(),), "predict.passed"),
-        ((prediction(x=seen(unknown=5)),), "predict.passed"),
+        ((prediction(x=seen(unknown=5)),), "predict.untold"),
+        ((prediction(7, x=seen(unknown=5)),), "predict.passed"),
+        ((prediction(8, x=seen(unknown=5)),), "predict.passed"),
+        ((prediction(x=seen(test=1, unknown=99)),), "predict.untold"),
         ((prediction(x=ALL_TRAIN),), "predict.not_test"),
         ((msgspec.structs.replace(prediction(), trained=False),), "predict.untrained"),
         ((msgspec.structs.replace(prediction(), trained=False), prediction(1)), "predict.passed"),
@@ -69,13 +74,22 @@ COAT = episode(verified=verified(top=(0,) * 10 + (4,) * 10))
     ],
 )
 def test_a_trained_net_predicts_test_images(calls: tuple[Prediction, ...], key: str) -> None:
-    """Images that cannot be traced (resized ones) are given the benefit of the doubt."""
-    assert PREDICTED(evidence(predictions=calls), expected()).message.key == key
+    """Images that cannot be traced count for a net that was trained on such (7; 8 is a softmax on top)."""
+    resized = episode(model=7, x=seen(unknown=60_000))
+    top = model(8, shares=(7,))
+    ran = evidence(episodes=(episode(), resized), models=(top,), predictions=calls)
+    assert PREDICTED(ran, expected()).message.key == key
     assert ALL_TEST.test
 
 
 def shown(*cells: tuple[str, str]) -> tuple[Cell, ...]:
     return (code(0, LISTED), *(code(i + 1, source, output) for i, (source, output) in enumerate(cells)))
+
+
+def named(cells: tuple[Cell, ...], *nets: Episode) -> CheckResult:
+    """The verdict on these cells, of nets that each predicted the test images."""
+    asked = tuple(prediction(net.model) for net in nets or (COAT,))
+    return NAMED(evidence(cells=cells, episodes=nets or (COAT,), predictions=asked), expected())
 
 
 @pytest.mark.parametrize(
@@ -100,6 +114,17 @@ def shown(*cells: tuple[str, str]) -> tuple[Cell, ...]:
             "named.passed",
         ),
         ("in lower case", (("print(class_names[np.argmax(p[10])].lower())", "coat"),), "named.passed"),
+        ("a number with a name", (("i = 10", ""), ("class_names[p[i].argmax()]", "'Coat'")), "named.passed"),
+        ("typed beside an argmax", (("i = np.argmax(p[10])\nprint('Coat')", "Coat"),), "named.unverified"),
+        ("never run", (("if False:\n  np.argmax(p[10])\nprint('Co' + 'at')", "Coat"),), "named.absent"),
+        ("in a text", (("'''np.argmax(p[10])'''\nprint('Co' + 'at')", "Coat"),), "named.absent"),
+        ("never called", (("def f():\n  np.argmax(p[10])\nprint('Co' + 'at')", "Coat"),), "named.absent"),
+        (
+            "after a return",
+            (("def f(i):\n  return 'Co' + 'at'\n  np.argmax(p[i])\nprint(f(10))", "Coat"),),
+            "named.absent",
+        ),
+        ("perhaps run", (("if x:\n  np.argmax(p[10])\nprint('Co' + 'at')", "Coat"),), "named.unverified"),
         ("another image", (("class_names[np.argmax(p[0])]", "'Coat'"),), "named.absent"),
         ("image 100", (("class_names[np.argmax(p[100])]", "'Coat'"),), "named.absent"),
         ("no argmax", (("print('Coat', 10)", "Coat 10"),), "named.absent"),
@@ -120,32 +145,61 @@ def shown(*cells: tuple[str, str]) -> tuple[Cell, ...]:
 )
 def test_the_name_of_the_predicted_class(why: str, cells: tuple[tuple[str, str], ...], key: str) -> None:
     """Shown by code that takes the argmax of that row, and the same as the rebuilt net says."""
-    found = NAMED(evidence(cells=shown(*cells), episodes=(COAT,)), expected())
-    assert found.message.key == key, why
+    assert named(shown(*cells)).message.key == key, why
 
 
 def test_a_name_within_another_name_is_not_said() -> None:
     """ "Shirt" is not in "T-shirt/top"."""
     cells = shown(("class_names[np.argmax(p[10])]", "'T-shirt/top'"))
     shirt = episode(verified=verified(top=(6,) * 20))
-    assert NAMED(evidence(cells=cells, episodes=(shirt,)), expected()).message.key == "named.other"
+    assert named(cells, shirt).message.key == "named.other"
     tshirt = episode(verified=verified(top=(0,) * 20))
-    assert NAMED(evidence(cells=cells, episodes=(tshirt,)), expected()).message.args["name"] == "T-shirt/top"
+    assert named(cells, tshirt).message.args["name"] == "T-shirt/top"
 
 
 def test_translated_names_are_names_too() -> None:
     """Two lists may stand in one notebook; either may be used."""
     cells = (code(0, LISTED), code(1, f"prendas = {SPANISH}"), code(2, "prendas[p[10].argmax()]", "'abrigo'"))
-    found = NAMED(evidence(cells=cells, episodes=(COAT,)), expected())
+    found = named(cells)
     assert (found.status, found.message.args["name"]) == (Status.PASSED, "abrigo")
     assert class_names(evidence(cells=cells)) == (tuple(NAMES), tuple(SPANISH))
 
 
 def test_any_of_the_student_s_nets_may_have_said_it() -> None:
-    """Which net predicted is not asked here."""
+    """Of those that were asked for predictions; one that never was says nothing."""
     bag = episode(1, verified=verified(top=(8,) * 20))
     cells = shown(("class_names[np.argmax(p[10])]", "'Bag'"))
-    assert NAMED(evidence(cells=cells, episodes=(COAT, bag)), expected()).status is Status.PASSED
+    assert named(cells, COAT, bag).status is Status.PASSED
+    only_coat = evidence(cells=cells, episodes=(COAT, bag), predictions=ASKED)
+    assert NAMED(only_coat, expected()).message.key == "named.other"
+    on_top = evidence(
+        cells=cells, episodes=(COAT, bag), models=(model(5, shares=(1,)),), predictions=(prediction(5),)
+    )
+    assert NAMED(on_top, expected()).status is Status.PASSED
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        (NAMES, NAMES[::-1]),
+        (NAMES, [name.lower() for name in NAMES[::-1]]),
+        (NAMES, ["Coat", *"abcdefghi"]),
+    ],
+    ids=["turned round", "in lower case", "among other names"],
+)
+def test_a_name_of_two_classes_is_a_person_s(lists: tuple[list[str], ...]) -> None:
+    """With the names in every order any answer would be right."""
+    cells = (
+        *(code(i, f"n{i} = {listed}") for i, listed in enumerate(lists)),
+        code(2, "n0[p[10].argmax()]", "'Coat'"),
+    )
+    assert named(cells).message.key == "named.unverified"
+
+
+def test_a_list_in_a_function_may_not_have_been_made() -> None:
+    """It may hold the names all the same: a person looks."""
+    cells = (code(0, f"def f(i):\n    return {NAMES}[i]"), code(1, "f(p[10].argmax())", "'Coat'"))
+    assert named(cells).message.key == "named.unverified"
 
 
 @pytest.mark.parametrize("tops", [(), (4,) * 5, (99,) * 20])
@@ -165,7 +219,7 @@ def test_a_name_that_cannot_be_verified_is_a_person_s(
 def test_a_comment_computes_nothing() -> None:
     """The number and the argmax must stand in code."""
     cells = shown(("print('Coat')  # class_names[np.argmax(p[10])]", "Coat"))
-    assert NAMED(evidence(cells=cells, episodes=(COAT,)), expected()).message.key == "named.absent"
+    assert named(cells).message.key == "named.absent"
 
 
 @pytest.mark.parametrize(
@@ -174,7 +228,6 @@ def test_a_comment_computes_nothing() -> None:
         str(NAMES),
         f"nombres = {tuple(NAMES)}",
         f"nombres = {dict(enumerate(NAMES))}",
-        f"def f():\n    return {NAMES}",
         f"%matplotlib inline\nnombres = {NAMES}",
         rf"x = '\d'; nombres = {NAMES}",
     ],
@@ -184,7 +237,20 @@ def test_ten_names_are_found_however_they_are_written(source: str) -> None:
     assert class_names(evidence(cells=(code(0, source),))) == (tuple(NAMES),)
 
 
-@pytest.mark.parametrize("source", ["x = ['a', 'b']", "x = [1] * 10", "x ===", "(" * 5000, "", f"# {NAMES}"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = ['a', 'b']",
+        "x = ['a'] * 10",
+        f"x = {['Bag'] * 10}",
+        f"if False:\n    {NAMES}",
+        "x = [1] * 10",
+        "x ===",
+        "(" * 5000,
+        "",
+        f"# {NAMES}",
+    ],
+)
 def test_what_is_no_list_of_ten_names(source: str) -> None:
     """Nothing is taken from code that does not parse, and nothing raises."""
     assert class_names(evidence(cells=(code(0, source),))) == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
+import msgspec
 import pytest
 
 from grader.checks.select import Where
@@ -15,6 +16,7 @@ from grader.model.result import Status
 
 from .factory import (
     DENSE_NET,
+    SMALL_NET,
     TITLE,
     TUTORIAL,
     alexnet,
@@ -97,6 +99,27 @@ def test_free_layers_add_parameters_without_disagreement() -> None:
     found = ARCHITECTURE(evidence(episodes=(episode(0, net),)), KNOWN)
     assert found.status is Status.PASSED
     assert all(row.agrees for row in found.comparisons)
+
+
+def test_a_layer_has_the_size_of_what_it_gives_out() -> None:
+    """Its own `get_config` may say anything."""
+    lying = msgspec.structs.replace(dense(3), output_shape=(7,), params=7)
+    net = graph(*SMALL_NET.layers[:2], lying, SMALL_NET.layers[-1])
+    known = expected(wanted("1.net", SMALL_NET))
+    found = BUILT(evidence(models=(model(0, net),)), known)
+    assert (found.status, found.fraction) == (Status.PARTIAL, Fraction(2, 3))
+
+
+def test_where_the_layers_settle_the_size_it_must_agree() -> None:
+    """The same layers on 6×6 images are another network; convolutions may be padded."""
+    bigger = msgspec.structs.replace(dense(3), params=4)
+    net = graph(*SMALL_NET.layers[:2], bigger, SMALL_NET.layers[-1])
+    found = BUILT(evidence(models=(model(0, net),)), expected(wanted("1.net", SMALL_NET)))
+    assert (found.status, found.message.key) == (Status.REVIEW, "structure.size")
+    assert not found.comparisons[-1].agrees
+    padded = graph(*TUTORIAL.layers[:-2], msgspec.structs.replace(dense(64), params=99), TUTORIAL.layers[-1])
+    found = BUILT(evidence(models=(model(0, padded),)), KNOWN)
+    assert (found.status, found.comparisons[-1].agrees) == (Status.PASSED, False)
 
 
 def test_the_nearest_accepted_variant_is_the_measure() -> None:
