@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import layers
+from . import layers, library
 from .draw import each, leaves
 
 MAX_LAYERS = 2000
@@ -112,7 +112,7 @@ def inner(model: Any) -> Any:
 
 
 def _own_call_is_librarys(model: Any) -> bool:
-    return layers.from_library(type(model).call)
+    return library.is_own_method(type(model).call)
 
 
 def _followed(built: _Builder, model: Any, inputs: Any) -> list[int] | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import calls, compile, draw, fit, graph, tamper
+from . import calls, compile, draw, fit, graph, library, tamper
 from .arrays import Arrays
 from .channel import clean
 from .state import Probe
@@ -199,6 +199,7 @@ MAX_EXPOSED = 2000
 
 def install(probe: Probe, keras: Any) -> None:
     """Wrap what students call on a model, at class level: own subclasses and `super()` go through it."""
+    library.note(keras)
     models = Models(probe, keras)
     model = keras.Model
     guard = tamper.Guard(probe, keras, models)
