@@ -112,6 +112,8 @@ class Fit(_Event, frozen=True, tag="fit"):
     validation_split: Annotated[float, Meta(ge=0, le=1)] = 0.0
     validation_x: Id = ""
     validation_y: Id = ""
+    sample_weighted: bool = False
+    weights_replaced: bool = False
     shuffle: bool = True
     callbacks: Annotated[tuple[Name, ...], Meta(max_length=64)] = ()
     history: Annotated[

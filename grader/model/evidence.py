@@ -72,7 +72,7 @@ class Trace(Struct, frozen=True, forbid_unknown_fields=True):
     test: int = 0
     unknown: int = 0
     seen_whole: bool = True
-    """False for generators and `tf.data` pipelines: only the first rows were seen."""
+    """False for generators and `tf.data` pipelines of which only the first rows were seen."""
     label_agreement: float | None = None
     """Share of traced rows whose label is the served one; None without labels or traced rows."""
     one_hot: bool = False
@@ -144,6 +144,7 @@ class Episode(Struct, frozen=True, forbid_unknown_fields=True):
     graph: Graph
     compilation: Compilation | None
     epochs: int
+    """Epochs to be run: an `initial_epoch` is taken off."""
     batch_size: int
     """As declared, 32 when left out."""
     x: Trace
@@ -151,6 +152,12 @@ class Episode(Struct, frozen=True, forbid_unknown_fields=True):
     """none, split or data."""
     validation_split: float = 0.0
     validation_x: Trace | None = None
+    validation_overlap: float = 0.0
+    """Share of the validation rows that were trained on too, by content; 0 when that is not known."""
+    sample_weighted: bool = False
+    """Some rows or classes counted more or less than others, or all of them other than once."""
+    weights_replaced: bool = False
+    """A callback that is no class of the library changed weights while it ran."""
     shuffle: bool = True
     callbacks: tuple[str, ...] = ()
     history: dict[str, tuple[float | None, ...]] = {}
@@ -221,11 +228,19 @@ class Axes(Struct, frozen=True, forbid_unknown_fields=True):
     """(rows, columns, index from 0) in a subplot grid."""
     images: tuple[tuple[int, ...], ...] = ()
     """Shape of each image shown."""
+    blank: tuple[bool, ...] = ()
+    """Of each image, whether it shows nothing: one value everywhere. Shorter means not."""
     image_rows: tuple[int, ...] = ()
     lines: tuple[int, ...] = ()
     """Number of points of each line."""
     labels: tuple[str, ...] = ()
     bars: int = 0
+
+    @property
+    def pictures(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the images that show something."""
+        blank = {i for i, nothing in enumerate(self.blank) if nothing}
+        return tuple(shape for i, shape in enumerate(self.images) if i not in blank)
 
 
 class Figure(Struct, frozen=True, forbid_unknown_fields=True):

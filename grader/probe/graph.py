@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import layers, library
+from .doors import shut
 from .draw import each, leaves
 
 MAX_LAYERS = 2000
@@ -321,6 +322,7 @@ def _listening(keras: Any, note: Any) -> Iterator[None]:
     original = layer_class.__call__
     depth = [0]
 
+    @shut
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
         if depth[0] or layers.is_composite(keras, self):
             return original(self, *args, **kwargs)

@@ -46,7 +46,7 @@ def note(keras: ModuleType) -> None:
     _functions["activations"] += _functions["ops"]
 
 
-def _family(root: type) -> list[type]:
+def _family(root: Any) -> list[type]:
     return [root, *(cls for child in root.__subclasses__() for cls in _family(child))]
 
 
@@ -60,12 +60,20 @@ def function_name(part: str, value: Any) -> str:
     return next((name for function, name in _functions.get(part, ()) if function is value), "")
 
 
+def runs_foreign_code(callback: Any) -> bool:
+    """Whether an object of the library may call what a student wrote: as a subclass, or held by it."""
+    if base_of(callback) is None:
+        return True
+    own = {id(function) for functions in _functions.values() for function, _ in functions}
+    return any(isinstance(v, FunctionType) and id(v) not in own for v in vars(callback).values())
+
+
 def is_own_method(function: Any) -> bool:
     """Whether a class's function was defined by the library: `type(layer).call`."""
     return id(function) in _methods
 
 
-def base_of(value: Any) -> type | None:
+def base_of(value: Any) -> Any:
     """The library's class that computes what this object does; None when it does something of its own.
 
     A subclass counts as its nearest base in the library as long as it, and the object itself, replace

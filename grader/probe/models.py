@@ -15,6 +15,7 @@ import numpy as np
 from . import calls, compile, draw, fit, graph, library, tamper
 from .arrays import Arrays
 from .channel import clean
+from .doors import door
 from .state import Probe
 
 MAX_WEIGHT_BYTES = 32 * 2**20
@@ -216,6 +217,7 @@ def install(probe: Probe, keras: Any) -> None:
 
 
 def _then_send(models: Models, original: Callable[..., Any]) -> Callable[..., Any]:
+    @door
     @functools.wraps(original)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True

@@ -99,7 +99,8 @@ class WarmKernelExecutor:
 
     def _start(self, zygote: Zygote, job: Job, pipe: EvidencePipe) -> RunningKernel:
         address = Address("ipc", f"{SOCKETS}/{secrets.token_hex(4)}", ipc_ports(), secrets.token_hex(16))
-        boot = (f"{PROBE_FOLDER}/boot.py", "--evidence-fd", str(FIRST_EXTRA))
+        evidence, key = str(FIRST_EXTRA), str(FIRST_EXTRA + 1)
+        boot = (f"{PROBE_FOLDER}/boot.py", "--evidence-fd", evidence, "--key-fd", key)
         order = Order(
             (*boot, "--job", JOB_FILE, "-f", CONNECTION_FILE),
             job.limits,
