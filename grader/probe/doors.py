@@ -60,8 +60,10 @@ def hide() -> None:
 @contextmanager
 def shown() -> Iterator[None]:
     """Back in their place, while the probe imports more of itself."""
+    hidden = _PACKAGE not in sys.modules  # in a warm process the libraries are there before the probe starts
     sys.modules.update(_hidden)
     try:
         yield
     finally:
-        hide()
+        if hidden:
+            hide()
