@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> None:
     probe = state.Probe(job, _channel(arguments, job.evidence_bytes))
     start(probe)
     cells = importlib.import_module(f"{PACKAGE}.cells")
-    importlib.import_module(f"{PACKAGE}.watch").watch()
+    importlib.import_module(f"{PACKAGE}.watch").watch(probe.report)
     probe.channel.guard()
     doors.hide()
     cells.launch(probe, arguments.connection)

@@ -11,7 +11,7 @@ from ipykernel.kernelapp import IPKernelApp
 from ipykernel.zmqshell import ZMQInteractiveShell
 
 from . import watch
-from .doors import door, shut
+from .doors import door
 from .state import Probe
 
 
@@ -28,7 +28,7 @@ def launch(probe: Probe, connection: str) -> None:
 
 def kernel_class(probe: Probe) -> type[IPythonKernel]:
     """An IPython kernel bound to this probe."""
-    attribute = shut(watch.attribute)
+    attribute = watch.attributes(probe.report)
 
     class Shell(ZMQInteractiveShell):
         @door

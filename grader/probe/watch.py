@@ -15,6 +15,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from .doors import door
 from .inside import INSIDE, means
 
 REFUSED = frozenset(
@@ -54,19 +55,22 @@ class RefusedFile(OSError):
     """A file that is not read, as if it were not there."""
 
 
-def watch() -> None:
-    """Look on from now until the process ends."""
-    sys.addaudithook(_hook(_trusted(), sys._getframe))
+def watch(tell: Callable[[str], object]) -> None:
+    """Look on from now until the process ends; what is refused is told."""
+    sys.addaudithook(_hook(_trusted(), sys._getframe, tell))
 
 
-def attribute(value: object, name: str, *default: object) -> object:
+def attributes(tell: Callable[[str], object]) -> Callable[..., Any]:
     """`getattr` as student code gets it: a name put together while it runs is looked at as well."""
-    if isinstance(name, str) and str.__str__(name) in INSIDE:
-        raise Refused(f"not allowed here: {name}")
-    return _getattr(value, name, *default)
+    original = getattr
 
+    def attribute(value: object, name: str, *default: object) -> object:
+        if isinstance(name, str) and str.__str__(name) in INSIDE:
+            tell(name)
+            raise Refused(f"not allowed here: {name}")
+        return original(value, name, *default)
 
-_getattr = getattr
+    return door(attribute)
 
 
 def _trusted() -> tuple[str, ...]:
@@ -77,7 +81,9 @@ def _trusted() -> tuple[str, ...]:
     return ("<frozen", *dict.fromkeys([*paths, *real]))
 
 
-def _hook(trusted: tuple[str, ...], frame_of: Callable[[int], FrameType]) -> Callable[[str, Any], None]:
+def _hook(
+    trusted: tuple[str, ...], frame_of: Callable[[int], FrameType], tell: Callable[[str], object]
+) -> Callable[[str, Any], None]:
     # Of each thread: one that keeps the hook busy must not blind it to the others.
     local = threading.local()
 
@@ -116,6 +122,7 @@ def _hook(trusted: tuple[str, ...], frame_of: Callable[[int], FrameType]) -> Cal
             named = "_getframe"
         return event if _unpacks(event, asker(named)) or strange(asker(named)) else ""
 
+    @door
     def hook(event: str, args: Any) -> None:
         if getattr(local, "busy", False):
             return
@@ -127,6 +134,7 @@ def _hook(trusted: tuple[str, ...], frame_of: Callable[[int], FrameType]) -> Cal
         if found == _BYTECODE:
             raise RefusedFile(f"not allowed here: {found}")
         if found:
+            tell(found)
             raise Refused(f"not allowed here: {found}")
 
     return hook

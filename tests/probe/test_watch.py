@@ -7,6 +7,8 @@ import base64
 import pytest
 from driver import QUICK, Run, run_cells
 
+from grader.evidence import wire
+
 
 def hidden(source: str) -> str:
     """A cell that runs a text nobody can read in it."""
@@ -203,6 +205,13 @@ def test_reaching_inside_is_refused(run: Run, name: str) -> None:
 def test_homework_and_libraries_notice_nothing(run: Run, name: str) -> None:
     cell = run.cells[len(REFUSED) + list(ALLOWED).index(name)]
     assert cell.ok, cell.error
+
+
+def test_what_was_refused_is_told(run: Run) -> None:
+    """Of every cell, but of none that is ordinary homework."""
+    told = {event.cell for event in run.all(wire.Tamper)}
+    silent = {"a module of bytecode", "the probe's modules", "behind a wrapped function"}
+    assert told == {i for i, name in enumerate(REFUSED) if name not in silent}
 
 
 def test_the_kernel_lives_on(run: Run) -> None:
