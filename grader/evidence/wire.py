@@ -6,6 +6,7 @@ A frame is
     4 bytes  length of the blob, big endian
     header   UTF-8 JSON object, one of the types below (tag field "type")
     blob     the raw little-endian C-order bytes of the arrays that header["arrays"] lists, end to end
+    16 bytes a MAC over this frame and all before it (see `gate`), where the run was given a key
 
 Numbers that are not finite are sent as null. `cell` is the ordinal of the executed code cell (0 is the
 first code cell run). A serial is a small int that names one live model object. An array or label
