@@ -83,7 +83,7 @@ class Bench:
         raw = self.executor.run(job)
         if on_ran is not None:
             on_ran()
-        frames = read_frames(raw.frames)
+        frames = read_frames(raw.frames, raw.key)
         base = self._base(assignment, document, raw)
         said = [f"cell {index} was not run: it uses {means}" for index, means in screened.blanked]
         base = msgspec.structs.replace(base, tampering=(*said, *frames.refused))

@@ -176,7 +176,7 @@ def _fit(
     reader: _Reader, fit: wire.Fit, frame: Frame, snapshots: list[Snapshot], number: int
 ) -> list[object]:
     model = reader.models.get(fit.serial)
-    if model is None:  # a fit of a model that was never described proves nothing
+    if model is None or _ran_nothing(fit):  # a fit of a model that was never described proves nothing
         return []
     if fit.completed or fit.rows_trained:  # one that broke off at once has taught nothing
         reader.trained.add(fit.serial)
@@ -197,6 +197,9 @@ def _fit(
             validation=fit.validation,
             validation_split=fit.validation_split,
             validation_x=reader.trace(fit.validation_x, fit.validation_y) if fit.validation_x else None,
+            validation_overlap=_overlap(reader, fit),
+            sample_weighted=fit.sample_weighted,
+            weights_replaced=fit.weights_replaced,
             shuffle=fit.shuffle,
             callbacks=fit.callbacks,
             history=fit.history,
@@ -210,6 +213,19 @@ def _fit(
             seconds=fit.seconds,
         )
     ]
+
+
+def _ran_nothing(fit: wire.Fit) -> bool:
+    """Whether a fit came to its end without an epoch: `epochs=0`, or an `initial_epoch` as high."""
+    return fit.completed and (fit.epochs == 0 or not (fit.rows_trained or fit.history))
+
+
+def _overlap(reader: _Reader, fit: wire.Fit) -> float:
+    """Share of the rows of `validation_data` that are rows of x as well."""
+    x, validation = reader.arrays.get(fit.x), reader.arrays.get(fit.validation_x)
+    if x is None or validation is None or not len(validation.hashes):
+        return 0.0
+    return float(np.isin(validation.hashes, x.hashes).mean())
 
 
 def _weights(frame: Frame, prefix: str) -> tuple[NDArray[np.float32], ...]:

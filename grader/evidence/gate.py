@@ -4,10 +4,15 @@ Every bound is looked at before the memory it would cost is taken. A frame that 
 dropped and counted, and reading goes on at the next one: half a run's evidence is worth keeping, and
 one bad frame must not let a student hide the rest. Reading stops where lengths can no longer be
 trusted (a header longer than allowed, or the bytes end inside a frame).
+
+A MAC follows each frame of a run that was given a key: BLAKE2b, keyed, over all frames of the probe so far
+and this one. A frame that does not continue them was written by something else, and is refused.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +29,8 @@ HEADER = struct.Struct(">II")
 MAX_HEADER = 8 * 2**20
 MAX_BLOB = 128 * 2**20
 MAX_FRAMES = 50_000
+TAG = 16
+"""Bytes of a MAC."""
 
 Arrays = dict[str, NDArray[np.generic]]
 _decode = msgspec.json.Decoder(Event).decode
@@ -45,20 +52,26 @@ class Frames:
     refused: tuple[str, ...] = ()
 
 
-def read_frames(data: bytes) -> Frames:
-    """Read every frame that holds. Never raises for what the bytes say."""
+def read_frames(data: bytes, key: bytes = b"") -> Frames:
+    """Read every frame that holds. Never raises for what the bytes say.
+
+    Args:
+        key: what the probe authenticates its frames with, when it was given one.
+    """
     accepted: list[Frame] = []
     refused: list[str] = []
-    for number, (header, blob) in enumerate(_split(data, refused)):
-        if number >= MAX_FRAMES:  # refused ones count: each costs time as well
-            refused.append(f"more than {MAX_FRAMES} frames")
-            break
+    for header, blob in _split(data, key, refused):
         try:
             accepted.append(read_frame(header, blob))
         except EvidenceError as error:
-            if len(refused) < 20:
-                refused.append(str(error.message.args.get("why", "")))
+            _note(refused, str(error.message.args.get("why", "")))
     return Frames(tuple(accepted), tuple(refused))
+
+
+def _note(refused: list[str], why: str) -> None:
+    # A flood of bad frames is told by its first ones.
+    if len(refused) < 20:
+        refused.append(why)
 
 
 def read_frame(header: memoryview, blob: memoryview) -> Frame:
@@ -78,9 +91,16 @@ def read_frame(header: memoryview, blob: memoryview) -> Frame:
     return Frame(event, finite, tuple(sorted(arrays.keys() - finite.keys())))
 
 
-def _split(data: bytes, refused: list[str]) -> Iterator[tuple[memoryview, memoryview]]:
+def _split(data: bytes, key: bytes, refused: list[str]) -> Iterator[tuple[memoryview, memoryview]]:
     view, at = memoryview(data), 0
+    tag = TAG if key else 0
+    mac = hashlib.blake2b(key=key, digest_size=TAG)
+    number = 0
     while at < len(view):
+        number += 1
+        if number > MAX_FRAMES:  # refused ones count: each costs time as well
+            refused.append(f"more than {MAX_FRAMES} frames")
+            return
         if at + HEADER.size > len(view):
             refused.append("the evidence ends inside a frame")
             return
@@ -89,11 +109,18 @@ def _split(data: bytes, refused: list[str]) -> Iterator[tuple[memoryview, memory
         if header > MAX_HEADER or blob > MAX_BLOB:
             refused.append("a frame larger than allowed")
             return
-        if at + header + blob > len(view):
+        end = at + header + blob
+        if end + tag > len(view):
             refused.append("the evidence ends inside a frame")
             return
-        yield view[at : at + header], view[at + header : at + header + blob]
-        at += header + blob
+        continued = mac.copy()
+        continued.update(view[at - HEADER.size : end])
+        if not tag or hmac.compare_digest(continued.digest(), view[end : end + tag]):
+            mac = continued
+            yield view[at : at + header], view[at + header : end]
+        else:
+            _note(refused, "a frame that the probe did not send")
+        at = end + tag
 
 
 def _arrays(declared: tuple[Array, ...], blob: memoryview) -> Arrays:

@@ -6,6 +6,7 @@ A frame is
     4 bytes  length of the blob, big endian
     header   UTF-8 JSON object, one of the types below (tag field "type")
     blob     the raw little-endian C-order bytes of the arrays that header["arrays"] lists, end to end
+    16 bytes a MAC over this frame and all before it (see `gate`), where the run was given a key
 
 Numbers that are not finite are sent as null. `cell` is the ordinal of the executed code cell (0 is the
 first code cell run). A serial is a small int that names one live model object. An array or label
@@ -112,6 +113,8 @@ class Fit(_Event, frozen=True, tag="fit"):
     validation_split: Annotated[float, Meta(ge=0, le=1)] = 0.0
     validation_x: Id = ""
     validation_y: Id = ""
+    sample_weighted: bool = False
+    weights_replaced: bool = False
     shuffle: bool = True
     callbacks: Annotated[tuple[Name, ...], Meta(max_length=64)] = ()
     history: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ class EvidenceChannel(Protocol):
     arguments: tuple[str, ...]
     """Of the kernel's command line."""
     pass_fds: tuple[int, ...]
+    key: bytes
+    """With which the kernel authenticates what it sends."""
 
     def started(self) -> None:
         """The kernel has its end: let go of ours."""
@@ -31,21 +34,28 @@ class EvidencePipe:
 
     def __init__(self, cap: int, on_overflow: Callable[[], None]) -> None:
         self._read, self._write = os.pipe()
+        self._key_read, key_write = os.pipe()
+        # Read by the probe before any student code runs, and gone from the pipe then.
+        self.key = secrets.token_bytes(32)
+        os.write(key_write, self.key)
+        os.close(key_write)
         self._cap = cap
         self._on_overflow = on_overflow
         self._spool = io.BytesIO()
         self._thread = threading.Thread(target=self._drain, name="evidence", daemon=True)
-        self.arguments: tuple[str, ...] = ("--evidence-fd", str(self._write))
-        self.pass_fds: tuple[int, ...] = (self._write,)
+        numbers = (str(self._write), str(self._key_read))
+        self.arguments: tuple[str, ...] = ("--evidence-fd", numbers[0], "--key-fd", numbers[1])
+        self.pass_fds: tuple[int, ...] = (self._write, self._key_read)
 
     def started(self) -> None:
         os.close(self._write)
+        os.close(self._key_read)
         self._thread.start()
 
     def collected(self) -> bytes:
         if not self._thread.ident:
-            os.close(self._write)
-            os.close(self._read)
+            for descriptor in (self._write, self._key_read, self._read):
+                os.close(descriptor)
             return b""
         # The end of the file comes when the last writer is gone. A process that escaped an unprotected
         # run may hold it open for ever.
@@ -70,6 +80,7 @@ class EvidenceFile:
         self._cap = cap
         self.arguments: tuple[str, ...] = ("--evidence-file", str(path))
         self.pass_fds: tuple[int, ...] = ()
+        self.key = b""
 
     def started(self) -> None:
         return None

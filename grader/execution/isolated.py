@@ -93,7 +93,7 @@ def run_kernel(job: Job, start: Callable[[EvidencePipe], RunningKernel], isolati
             watchdog.finish()
     finally:
         frames = pipe.collected()
-    return raw_run(stop, frames, cells, isolation, time.monotonic() - began)
+    return replace(raw_run(stop, frames, cells, isolation, time.monotonic() - began), key=pipe.key)
 
 
 def _seen_from_outside(pid: int, address: Address) -> Address | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -76,6 +76,8 @@ class RawRun:
     seconds: float
     detail: Message | None = None
     """Which limit ended it, and how to raise it."""
+    key: bytes = field(default=b"", repr=False)
+    """Authenticates the frames (see `grader.evidence.gate`); none where the kernel got none."""
 
 
 class Executor(Protocol):

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from grader.execution.bubblewrap import Account
@@ -78,7 +79,8 @@ class UnprotectedExecutor:
                     watchdog.finish()
             finally:
                 frames = evidence.collected()
-        return raw_run(stop, frames, cells, self.isolation(job.limits), time.monotonic() - began)
+        seconds = time.monotonic() - began
+        return replace(raw_run(stop, frames, cells, self.isolation(job.limits), seconds), key=evidence.key)
 
     def close(self) -> None:
         """Nothing is held between runs."""

@@ -1,14 +1,13 @@
 """Describes what reaches fit, evaluate and predict, whole, before any row is drawn.
 
 In-memory arrays are hashed row by row (`rows`). Of streams (tf.data, generators, Keras data sets) only
-the first rows are seen, unless the arrays behind them can be found; what is drawn from a one-shot
-generator is put back in front of it.
+the first rows are seen, unless they end before that or the arrays behind them can be found; what is drawn
+from a one-shot generator is put back in front of it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,11 +22,27 @@ from .state import Probe
 MAX_HASHED = 1_000_000
 SAMPLES = 16
 SAMPLE_VALUES = 2_000_000
-STREAM_ROWS = 2048
-STREAM_BATCHES = 64
 STREAM_VALUES = 16_000_000
-"""How much of a stream is looked at."""
+"""How much of a stream is looked at, beside `Reach`."""
+CAME_ROUND = 0.75
+"""A stream with fewer different rows than this share of those seen gives its rows again and again."""
+TELLING = 64
+"""Values a row must have for its hash to tell it from others."""
 PROBED_ROWS = 512
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a stream is followed."""
+
+    rows: int
+    batches: int
+
+
+REPEATABLE = Reach(16_384, 1024)
+"""All of what students validate on, as a rule."""
+ONE_SHOT = Reach(2048, 64)
+"""What is drawn from a generator is kept until it is used."""
 
 
 @dataclass
@@ -43,6 +58,8 @@ class Seen:
     """Rows of a stream's first batch."""
     example: Any = None
     """The first batch's inputs, for their shapes."""
+    weighted: bool = False
+    """Whether a stream's rows come with weights other than 1."""
 
 
 class Arrays:
@@ -126,20 +143,43 @@ class Arrays:
             found.batch = batch_of(x)
             found.example = None
             return found
-        batches, stream = first_batches(x)
+        batches, stream, ended = first_batches(x)
         parts = [unpack(batch) for batch in batches]
         inputs = [p[0] for p in parts if p[0] is not None and draw.in_memory(p[0])]
         if not inputs:
             return Seen(stream=stream)
-        heads = [as_numpy(draw.leaves(i)[0]) for i in inputs]
-        heads = [h for h in heads if h.shape[1:] == heads[0].shape[1:]]
         seen = Seen(stream=stream, batch=draw.rows(inputs[0]), example=inputs[0])
-        seen.x = self._data(np.concatenate(heads)[:STREAM_ROWS], whole=False)
+        seen.weighted = any(not all_ones(p[2]) for p in parts)
+        heads = [as_numpy(draw.leaves(i)[0]) for i in inputs]
+        alike = [h for h in heads if h.shape[1:] == heads[0].shape[1:]]
+        rows = np.concatenate(alike)
+        first = _first_of_each(rows)
+        if len(first) < CAME_ROUND * len(rows):
+            ended, kept = True, first
+        else:
+            kept = np.arange(len(rows))
+        seen.x = self._data(rows[kept], whole=ended and len(alike) == len(parts))
         labels = [as_numpy(draw.leaves(p[1])[0]) for p in parts if p[1] is not None and draw.in_memory(p[1])]
-        if len(labels) == len(heads):
-            seen.y = self._labels(np.concatenate(labels)[:STREAM_ROWS])
+        if len(labels) == len(alike):
+            seen.y = self._labels(np.concatenate(labels)[kept])
         seen.distinct = self._sent.get(seen.x, 0)
         return seen
+
+
+def _first_of_each(rows: Any) -> Any:
+    """Positions of the rows that stand in no earlier place, in order."""
+    if rows[:1].size < TELLING:
+        return np.arange(len(rows))
+    _, first = np.unique(row_hashes(rows), return_index=True)
+    return np.sort(first)
+
+
+def all_ones(weights: Any) -> bool:
+    """Whether weights of rows or classes (an array-like, a dict, None) leave everything as it is."""
+    if weights is None:
+        return True
+    given = [as_numpy(leaf) for leaf in draw.leaves(weights)]
+    return all(values.dtype.kind in "biuf" and bool((values == 1).all()) for values in given)
 
 
 def as_numpy(value: Any) -> Any:
@@ -210,31 +250,33 @@ def batch_of(x: Any) -> int | None:
     return None
 
 
-def first_batches(x: Any) -> tuple[list[Any], Any]:
-    """Some first batches, and the stream to go on with (None: the one given is as it was)."""
+def first_batches(x: Any) -> tuple[list[Any], Any, bool]:
+    """(first batches, the stream to go on with or None for the one given, whether these were all)."""
     if isinstance(x, types.GeneratorType):
-        drawn = _some(x)
-        return drawn, _again(drawn, x)
+        drawn, ended = _some(x, ONE_SHOT)
+        return drawn, _again(drawn, x), ended
     if hasattr(x, "__getitem__") and hasattr(x, "__len__"):
-        return _some(x[i] for i in range(len(x))), None
-    if hasattr(x, "__iter__") and not hasattr(x, "__next__"):
-        return _some(iter(x)), None
-    return [], None
+        batches, ended = _some((x[i] for i in range(len(x))), REPEATABLE)
+    elif hasattr(x, "__iter__") and not hasattr(x, "__next__"):
+        batches, ended = _some(iter(x), REPEATABLE)
+    else:
+        batches, ended = [], False
+    return batches, None, ended
 
 
-def _some(source: Iterator[Any]) -> list[Any]:
-    found = []
+def _some(source: Iterator[Any], reach: Reach) -> tuple[list[Any], bool]:
+    found: list[Any] = []
     rows = values = 0
-    for batch in itertools.islice(source, STREAM_BATCHES):
+    for batch in source:
         found.append(batch)
         inputs = unpack(batch)[0]
         if inputs is None or not draw.in_memory(inputs):
-            break
+            return found, False
         rows += draw.rows(inputs)
         values += sum(int(np.prod(leaf.shape)) for leaf in draw.leaves(inputs))
-        if rows >= STREAM_ROWS or values >= STREAM_VALUES:
-            break
-    return found
+        if rows >= reach.rows or values >= STREAM_VALUES or len(found) >= reach.batches:
+            return found, False
+    return found, True
 
 
 def _again(drawn: list[Any], rest: Any) -> Iterator[Any]:

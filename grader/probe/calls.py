@@ -12,6 +12,7 @@ import numpy as np
 
 from . import draw, spend
 from .arrays import Seen, as_numpy, unpack
+from .doors import door
 
 if TYPE_CHECKING:
     from .models import Models
@@ -24,6 +25,7 @@ def evaluate(models: Models, original: Callable[..., Any]) -> Callable[..., Any]
     """`evaluate` on at most the budget's rows, the same ones each time."""
     signature = inspect.signature(original)
 
+    @door
     @functools.wraps(original)
     def evaluate(self: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
@@ -134,6 +136,7 @@ def predict(models: Models, original: Callable[..., Any]) -> Callable[..., Any]:
     """`predict`: rows that cannot be afforded come back as NaN, never made up."""
     signature = inspect.signature(original)
 
+    @door
     @functools.wraps(original)
     def predict(self: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
@@ -212,6 +215,7 @@ def call(models: Models, original: Callable[..., Any]) -> Callable[..., Any]:
     """Calling a model on concrete data counts as predicting; symbolic and inner calls pass untouched."""
     counted: dict[tuple[int, int], int] = {}
 
+    @door
     @functools.wraps(original)
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True

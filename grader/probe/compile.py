@@ -9,6 +9,8 @@ import functools
 import re
 from typing import Any
 
+from . import library
+
 ODD_CLASSES = {
     "kl_divergence": "KLDivergence",
     "ctc": "CTC",
@@ -37,15 +39,18 @@ def optimizer(given: Any) -> dict[str, Any]:
     if given is None:
         return {"kind": "none", "config": {}}
     value: Any = getattr(given, "inner_optimizer", None) or given  # mixed precision wraps the one given
+    base = library.base_of(value)
+    if base is None:
+        return {"kind": library.CUSTOM, "config": {}}
     config = {}
-    for name, setting in value.get_config().items():
+    for name, setting in base.get_config(value).items():
         if name in _LEFT_OUT or setting is None or (name == "use_ema" and not setting):
             continue
         if name == "learning_rate":
             config[name] = _learning_rate(value, setting)
         elif isinstance(setting, (bool, int, float, str)):
             config[name] = _short(setting)
-    return {"kind": type(value).__name__, "config": config}
+    return {"kind": library.name_of(value), "config": config}
 
 
 def _learning_rate(value: Any, setting: Any) -> Any:
@@ -103,17 +108,23 @@ def _one_loss(keras: Any, value: Any) -> dict[str, Any]:
     if isinstance(value, type):
         value = value()
     if isinstance(value, keras.losses.Loss):
-        config = value.get_config()
-        name = type(value).__name__
-        if name == "LossFunctionWrapper":
-            name = class_name(getattr(getattr(value, "fn", None), "__name__", name))
-        settings = {**config, **getattr(value, "_fn_kwargs", {})}
+        name = library.name_of(value)
+        if name != library.CUSTOM and hasattr(value, "fn"):
+            # What computes is a function that the object holds, with the arguments it holds for it.
+            value, settings = value.fn, dict(value._fn_kwargs)
+            name = _class_of("losses", value)
     else:
-        name = class_name(getattr(value, "__name__", type(value).__name__))
+        name = _class_of("losses", value)
     logits = settings.get("from_logits")
     if logits is None and re.search("Crossentropy", name):
         logits = False
-    return {"kind": name[:400], "from_logits": bool(logits) if logits is not None else None}
+    return {"kind": name, "from_logits": bool(logits) if logits is not None else None}
+
+
+def _class_of(part: str, function: Any) -> str:
+    """The class that does what this function does, by the function's identity."""
+    name = library.function_name(part, function)
+    return class_name(name) if name else library.CUSTOM
 
 
 def class_name(function: str) -> str:
@@ -149,8 +160,8 @@ def _metric(keras: Any, value: Any) -> str:
             return "Crossentropy"
         value = keras.metrics.get(value)
     if isinstance(value, type):
-        return value.__name__
+        value = value()
     if isinstance(value, keras.metrics.Metric):
-        name = type(value).__name__
+        name = library.name_of(value)
         return "accuracy" if name == "Accuracy" else name
-    return class_name(getattr(value, "__name__", type(value).__name__))
+    return _class_of("metrics", value)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .doors import door
 from .state import Probe
 
 SERVED = ("mnist", "fashion_mnist", "cifar10")
@@ -28,6 +29,7 @@ def serve(probe: Probe, name: str, module: ModuleType) -> None:
     # Taken now: replacing `np.load` to allow pickles is a widespread and honest habit.
     load = functools.partial(numpy_load(), allow_pickle=False)
 
+    @door
     @functools.wraps(original)
     def load_data(*args: Any, **kwargs: Any) -> Any:
         folder = Path(probe.job.data) / name

@@ -7,7 +7,10 @@ import json
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from .channel import clean
+from .doors import door
 from .state import Probe
 
 MAX_AXES = 1000
@@ -40,7 +43,8 @@ def describe(axes: Any) -> dict[str, Any]:
     """One axes in the shape of `grader.model.evidence.Axes`."""
     # seaborn's heatmaps are meshes.
     meshes = [mesh for mesh in axes.collections if type(mesh).__name__ == "QuadMesh"]
-    images = [image.get_array() for image in (*axes.get_images(), *meshes)]
+    arrays = [image.get_array() for image in (*axes.get_images(), *meshes)]
+    images = [array for array in arrays if array is not None][:64]
     legend = axes.get_legend()
     labels = [line.get_label() for line in axes.get_lines()]
     if legend is not None:
@@ -51,11 +55,21 @@ def describe(axes: Any) -> dict[str, Any]:
         "xlabel": clean(axes.get_xlabel(), 400),
         "ylabel": clean(axes.get_ylabel(), 400),
         "position": _position(axes),
-        "images": [[int(d) for d in image.shape] for image in images if image is not None][:64],
+        "images": [[int(d) for d in image.shape] for image in images],
+        "blank": [blank(image) for image in images],
         "lines": [len(line.get_xdata(orig=False)) for line in axes.get_lines()][:200],
         "labels": list(dict.fromkeys(named))[:200],
         "bars": sum(len(c.patches) for c in axes.containers if hasattr(c, "patches")),
     }
+
+
+def blank(image: Any) -> bool:
+    """Whether an image shows nothing: one value everywhere, or values that are no numbers."""
+    values = np.ma.getdata(image)
+    if values.dtype.kind not in "biuf":
+        return False
+    shown = values[np.isfinite(values)] if values.dtype.kind == "f" else values.ravel()
+    return not shown.size or bool((shown == shown[0]).all())
 
 
 def _position(axes: Any) -> tuple[int, int, int] | None:
@@ -84,6 +98,7 @@ def watch_inline(probe: Probe, inline: ModuleType) -> None:
 
     original = inline.flush_figures
 
+    @door
     @functools.wraps(original)
     def flush_figures(*args: Any, **kwargs: Any) -> Any:
         probe.quietly(shown)
@@ -93,6 +108,7 @@ def watch_inline(probe: Probe, inline: ModuleType) -> None:
 
 
 def _first(probe: Probe, figures: Figures, original: Any) -> Any:
+    @door
     @functools.wraps(original)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         probe.quietly(figures.shown)

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import draw, feed, graph, spend
-from .arrays import Seen
+from . import draw, feed, graph, replaced, spend
+from .arrays import Seen, all_ones, batch_of
+from .doors import door, shut
 
 if TYPE_CHECKING:
     from .models import Models
@@ -33,6 +34,7 @@ def wrapped(models: Models, original: Callable[..., Any]) -> Callable[..., Any]:
     """`fit` with the probe around it."""
     signature = inspect.signature(original)
 
+    @door
     @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
@@ -84,25 +86,26 @@ def _prepare(models: Models, signature: inspect.Signature, model: Any, args: Any
         call.arguments["x"] = seen.stream
     probe.quietly(_make_ready, models, model, seen)
     probe.quietly(models.send, model)
-    call.header = _header(models, model, declared, seen)
+    call.header = _header(models, model, call, seen)
     call.macs = max(1.0, (probe.quietly(models.describe, model) or graph.Described({"layers": []}, [])).macs)
     capped = probe.quietly(_capped, models, call, seen)
     if capped is not None:
         call.arguments = capped
     digest, call.initial = probe.quietly(models.weights, model) or ("", None)
     call.header["initial_digest"] = digest
-    call.arguments["callbacks"] = _with_ours(models, call, call.arguments.get("callbacks"))
+    call.arguments["callbacks"] = _with_ours(models, model, call, call.arguments.get("callbacks"))
     call.started = time.monotonic()
     return call
 
 
-def _header(models: Models, model: Any, declared: dict[str, Any], seen: Seen) -> dict[str, Any]:
+def _header(models: Models, model: Any, call: Call, seen: Seen) -> dict[str, Any]:
+    declared = call.declared
     split = draw.plain(declared.get("validation_split") or 0.0)
     validation = declared.get("validation_data")
     kind = "data" if validation is not None else "split" if split else "none"
     header = {
         "serial": models.known(model).serial,
-        "epochs": max(0, int(draw.plain(declared["epochs"]))),
+        "epochs": max(0, _epochs(declared)),
         "batch_size": int(draw.plain(declared.get("batch_size") or seen.batch or 32)),
         "x": seen.x,
         "y": seen.y,
@@ -110,18 +113,31 @@ def _header(models: Models, model: Any, declared: dict[str, Any], seen: Seen) ->
         "validation_split": min(1.0, max(0.0, split)),
         "shuffle": bool(declared.get("shuffle", True)),
         "callbacks": _callback_names(declared.get("callbacks")),
+        "sample_weighted": models.probe.quietly(_weighted, declared, seen) is not False,
     }
     if kind == "data":
-        seen_validation = models.probe.quietly(_see_validation, models, validation)
-        if seen_validation is not None:
-            header |= {"validation_x": seen_validation.x, "validation_y": seen_validation.y}
+        given = models.probe.quietly(_see_validation, models, validation)
+        if given is not None:
+            header |= {"validation_x": given.x, "validation_y": given.y}
+            if given.stream is not None:
+                call.arguments["validation_data"] = given.stream
     return header
+
+
+def _epochs(declared: dict[str, Any]) -> int:
+    """Epochs that will be run: `epochs` is the number of the last one, `initial_epoch` of the first."""
+    return int(draw.plain(declared["epochs"])) - int(draw.plain(declared.get("initial_epoch") or 0))
+
+
+def _weighted(declared: dict[str, Any], seen: Seen) -> bool:
+    given = (declared.get("sample_weight"), declared.get("class_weight"))
+    return seen.weighted or not all(all_ones(weights) for weights in given)
 
 
 def _see_validation(models: Models, validation: Any) -> Seen:
     if isinstance(validation, (list, tuple)) and len(validation) >= 2:
         return models.arrays.see(validation[0], validation[1])
-    return Seen() if hasattr(validation, "__next__") else models.arrays.see(validation)
+    return models.arrays.see(validation)
 
 
 def _callback_names(callbacks: Any) -> list[str]:
@@ -162,7 +178,7 @@ def _capped(models: Models, call: Call, seen: Seen) -> dict[str, Any]:
     """The arguments to run with; notes in the header and the call what was capped."""
     probe = models.probe
     given = dict(call.arguments)
-    epochs = max(1, int(draw.plain(given["epochs"])) - int(given.get("initial_epoch") or 0))
+    epochs = max(1, _epochs(given))
     allowed = spend.epoch_rows(probe, call.macs, epochs)
     if allowed is None:
         call.rows_per_epoch = _declared_rows(given, seen)
@@ -239,17 +255,11 @@ def _cap_validation(models: Models, call: Call, given: dict[str, Any], epochs: i
         stream = feed.dataset(models.keras, few, allowed)
         return {**given, "validation_data": few if stream is None else stream, "validation_steps": None}
     stream = validation[0] if isinstance(validation, (list, tuple)) else validation
-    batch = _stream_batch(stream) or 32
+    batch = batch_of(stream) or 32
     steps = max(1, allowed // batch)
     declared = given.get("validation_steps") or _length(stream)
     call.validation_rows = batch * min(steps, declared or steps)
     return {**given, "validation_steps": min(steps, declared) if declared else steps}
-
-
-def _stream_batch(stream: Any) -> int | None:
-    from .arrays import batch_of
-
-    return batch_of(stream)
 
 
 def _drawn(
@@ -326,21 +336,29 @@ def _heads(parts: tuple[Any, ...], rows: int) -> Any:
 # -- the history --------------------------------------------------------------------------------
 
 
-def _with_ours(models: Models, call: Call, callbacks: Any) -> Any:
-    """The student's callbacks with one of ours in front: it sees logs before theirs can change them."""
+def _with_ours(models: Models, model: Any, call: Call, callbacks: Any) -> Any:
+    """The student's callbacks with ours among them.
+
+    The first sees logs before theirs can change them; around each of theirs two more compare weights.
+    """
     callback = models.keras.callbacks.Callback
 
     class Watch(callback):  # type: ignore[misc, valid-type]
+        @shut
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             models.probe.quietly(_note, call, dict(logs or {}))
 
-    ours = Watch()
-    if callbacks is None:
-        return [ours]
-    if hasattr(callbacks, "callbacks"):  # a CallbackList: the student made it and keeps it
-        callbacks.callbacks.insert(0, ours)
-        return callbacks
-    return [ours, *draw.leaves(callbacks)]
+    given = getattr(callbacks, "callbacks", None)
+    held = given is not None  # a CallbackList: the student made it and keeps it
+    if given is None:
+        given = draw.leaves(callbacks)
+    watched = [Watch()]
+    for item in given:
+        watched += replaced.around(models, model, call.header, item)
+    if not held:
+        return watched
+    callbacks.callbacks[:] = watched
+    return callbacks
 
 
 def _note(call: Call, logs: dict[str, Any]) -> None:

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import layers
+from . import layers, library
+from .doors import shut
 from .draw import each, leaves
 
 MAX_LAYERS = 2000
@@ -112,7 +113,7 @@ def inner(model: Any) -> Any:
 
 
 def _own_call_is_librarys(model: Any) -> bool:
-    return layers.from_library(type(model).call)
+    return library.is_own_method(type(model).call)
 
 
 def _followed(built: _Builder, model: Any, inputs: Any) -> list[int] | None:
@@ -321,6 +322,7 @@ def _listening(keras: Any, note: Any) -> Iterator[None]:
     original = layer_class.__call__
     depth = [0]
 
+    @shut
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
         if depth[0] or layers.is_composite(keras, self):
             return original(self, *args, **kwargs)

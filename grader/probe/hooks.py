@@ -10,10 +10,11 @@ import random
 import sys
 from collections.abc import Callable
 from functools import cache
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
+
+from .doors import door, shut
 
 Action = Callable[[ModuleType], None]
 
@@ -27,7 +28,7 @@ def imported(prefix: str) -> list[str]:
     return [name for name, module in sys.modules.items() if name.startswith(prefix) and module is not None]
 
 
-class AfterImport(MetaPathFinder):
+class AfterImport:
     """The finder. `run` calls an action so that its faults do not break the import."""
 
     def __init__(self, run: Callable[..., Any]) -> None:
@@ -35,8 +36,14 @@ class AfterImport(MetaPathFinder):
         self._actions: dict[str, list[Action]] = {}
         self._prefixes: dict[str, list[Action]] = {}
 
+        def find_spec(fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+            return self.find_spec(fullname, path, target)
+
+        self.listed: Any = SimpleNamespace(find_spec=shut(find_spec))
+        """What stands in `sys.meta_path`, where everybody can take hold of it."""
+
     def install(self) -> None:
-        sys.meta_path.insert(0, self)
+        sys.meta_path.insert(0, self.listed)
 
     def after(self, name: str, action: Action) -> None:
         """Run `action(module)` once `name` is imported."""
@@ -61,7 +68,7 @@ class AfterImport(MetaPathFinder):
         if not actions:
             return None
         for finder in sys.meta_path:
-            if finder is self or not hasattr(finder, "find_spec"):
+            if finder is self.listed or not hasattr(finder, "find_spec"):
                 continue
             spec = finder.find_spec(fullname, path, target)
             if spec is not None:
@@ -75,6 +82,7 @@ class AfterImport(MetaPathFinder):
         if execute is None:
             return
 
+        @door
         def exec_module(module: ModuleType) -> None:
             # TensorFlow's import draws from it: what a seed gives must not depend on when that happens.
             state = random.getstate()

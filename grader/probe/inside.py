@@ -12,14 +12,18 @@ from __future__ import annotations
 
 import ast
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 
 INSIDE = frozenset(
-    """__closure__ cell_contents __globals__ f_globals f_locals f_back f_builtins gi_frame tb_frame _getframe
-    _current_frames settrace setprofile addaudithook get_objects get_referrers get_referents ctypes _ctypes
-    __subclasses__ __builtins__ __getattribute__ attrgetter getattr_static getclosurevars currentframe
-    meta_path path_hooks dup2 closerange fdopen sendmsg posix FunctionType CodeType marshal
-    iopub_socket iopub_thread kernel_app""".split()
+    """__closure__ cell_contents __globals__ f_globals f_locals f_back f_builtins f_code f_generator gi_frame
+    cr_frame ag_frame tb_frame _getframe _getframemodulename _current_frames _current_exceptions settrace
+    setprofile settrace_all_threads setprofile_all_threads addaudithook get_objects get_referrers
+    get_referents ctypes _ctypes cffi _cffi_backend __subclasses__ __builtins__ __getattribute__ __get__
+    attrgetter getattr_static getclosurevars getinnerframes getouterframes getgeneratorlocals
+    getcoroutinelocals currentframe walk_tb walk_stack meta_path path_hooks path_importer_cache dup2
+    closerange fdopen sendmsg posix FunctionType LambdaType CodeType marshal SourcelessFileLoader py_compile
+    zipimport process_vm_readv pidfd_getfd iopub_socket iopub_thread kernel_app""".split()
 )
 """Names and attributes by which code gets at the interpreter, other frames, or open descriptors."""
 
@@ -29,12 +33,16 @@ DESCRIPTORS = frozenset({"write", "dup", "close", "pipe", "sendfile", "writev", 
 RUNS_TEXT = frozenset({"exec", "eval", "compile"})
 """A literal is read here; other text is read when it is compiled."""
 
+_LOOKS_UP = frozenset({"methodcaller", "resolve_name", "locate"})
+"""Functions that take a name as text."""
+
 SYSTEM = frozenset({"sys", "os", "gc", "builtins", "inspect", "types", "importlib", "posix"})
 ONLY_DOTTED = frozenset({"sys", "os", "gc", "builtins"})
 """Modules that homework writes a dot after: handing one on, or renaming it, hides what is done with it."""
 
 _TEXT = re.compile(r"_probe\b|evidence[-_]fd|/proc/[^/\s]+/(?:fd|mem|environ|maps)|/dev/fd")
-_MAGIC = re.compile(r"^\s*[%!?].*$", re.MULTILINE)
+_MAGIC = re.compile(r"^([ \t]*)([%!?].*)$", re.MULTILINE)
+_WORD = re.compile(r"\w+")
 _DEPTH = 3
 Parse = Callable[[str], ast.Module | None]
 
@@ -52,9 +60,14 @@ def means(source: str, parse: Parse = parsed, depth: int = 0) -> str:
     found = _TEXT.search(source)
     if found:
         return found[0]
-    tree = parse(_MAGIC.sub("pass", source))
+    tree = parse(source)
     if tree is None:
-        return ""  # it will not run either, or IPython rewrites it: its names are ordinary text then
+        # IPython rewrites it: a line that begins with %, ! or ? is a command, and holds text of any kind.
+        commands = " ".join(command for _, command in _MAGIC.findall(source))
+        tree = parse(_MAGIC.sub(r"\1pass", source))
+        named = _named(source if tree is None else commands)
+        if named or tree is None:
+            return named
     for node, parent in _pairs(tree):
         used = _used(node, parent)
         if not used and isinstance(node, ast.Call):
@@ -62,6 +75,13 @@ def means(source: str, parse: Parse = parsed, depth: int = 0) -> str:
         if used:
             return used
     return ""
+
+
+def _named(text: str) -> str:
+    """The first of the names above among the words of a text that no parser reads."""
+    # As Python reads identifiers: other letters of the same meaning are the same letters (PEP 3131).
+    words = _WORD.findall(unicodedata.normalize("NFKC", text))
+    return next((word for word in words if word in INSIDE), "")
 
 
 def _pairs(tree: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
@@ -86,9 +106,18 @@ def _used(node: ast.AST, parent: ast.AST) -> str:
             "session" in name or "pub" in name
         ):
             return f"kernel.{name}"
-        case ast.Constant(value=str(text)) if text in INSIDE:
-            return text
+        case ast.MatchClass(kwd_attrs=names) if found := INSIDE.intersection(names):
+            return min(found)
+        case ast.Constant(value=str(text)):
+            return _in_text(text)
     return ""
+
+
+def _in_text(text: str) -> str:
+    """A name in a string literal: the whole of it, or between underscores, as in "{0.__closure__}"."""
+    if text in INSIDE:
+        return text
+    return next((word for word in _WORD.findall(text) if word.startswith("__") and word in INSIDE), "")
 
 
 def _imported(names: dict[str, str | None]) -> str:
@@ -111,6 +140,8 @@ def _of_system(base: str, name: str, parent: ast.AST) -> str:
     told = f"{base}.{name}"
     if (base == "os" and name in DESCRIPTORS) or name == "__dict__":
         return told
+    if told == "sys.monitoring":
+        return told
     if base == "builtins" and name in {*RUNS_TEXT, "getattr", "vars"}:
         return told
     if told != "sys.modules" or isinstance(parent, ast.Compare):
@@ -132,6 +163,10 @@ def _read(call: ast.Call, parse: Parse, depth: int) -> str:
             return "__import__(…)"
         case ast.Call(func=ast.Name(id="getattr"), args=[_, second, *_]) if _hides(second):
             return "getattr(…)"
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[first, *_]) if (
+            name in _LOOKS_UP and _hides(first)
+        ):
+            return f"{name}(…)"
     return ""
 
 

@@ -6,7 +6,7 @@ import functools
 import random
 from types import ModuleType
 
-from . import data
+from . import data, doors
 from .hooks import AfterImport
 from .state import Probe
 
@@ -29,13 +29,15 @@ def install(probe: Probe, protocol: int, versions: dict[str, str]) -> None:
     finder.after_each("sklearn.", lambda module: _sklearn(probe, module))
 
 
-# The parts below import numpy, so they are loaded only once the student's import has made it present.
+# The parts below import numpy, so they are loaded only once the student's import has made it present, and
+# at once: what is behind a door imports nothing.
 
 
 def _keras(probe: Probe, module: ModuleType) -> None:
     import numpy as np
 
-    from . import models
+    with doors.shown():
+        from . import models
 
     # It also seeds these two, which have their seed; here that would make draws before the import count
     # in a cold process and not in a warm one.
@@ -53,18 +55,21 @@ def _tensorflow(probe: Probe, module: ModuleType) -> None:
 
 
 def _matplotlib(probe: Probe, module: ModuleType) -> None:
-    from . import figures
+    with doors.shown():
+        from . import figures
 
     figures.watch_pyplot(probe, module)
 
 
 def _inline(probe: Probe, module: ModuleType) -> None:
-    from . import figures
+    with doors.shown():
+        from . import figures
 
     figures.watch_inline(probe, module)
 
 
 def _sklearn(probe: Probe, module: ModuleType) -> None:
-    from . import sklearn
+    with doors.shown():
+        from . import sklearn
 
     sklearn.watch(probe, module)

@@ -6,6 +6,8 @@ import math
 import re
 from typing import Any
 
+from . import library
+
 _LEFT_OUT = frozenset(
     """name trainable dtype build_config autocast lora_rank lora_alpha quantization_config seed synchronized
     renorm renorm_momentum renorm_clipping fused sparse ragged value_range batch_shape optional""".split()
@@ -18,6 +20,8 @@ _USUAL = {
     "moving_mean_initializer": "Zeros", "moving_variance_initializer": "Ones",
 }  # fmt: skip
 """Initialisers that say nothing: the layers' defaults."""
+_CONVOLUTIONS = {"Conv1D": 1, "Conv2D": 2, "Conv3D": 3}
+"""Layers whose kernel says their size, and its spatial axes."""
 
 
 def input_layer(shape: Any, name: str) -> dict[str, Any]:
@@ -33,8 +37,11 @@ def layer(value: Any, fed: list[int], shape: Any) -> tuple[dict[str, Any], bool]
         shape = _own_shape(value)
     # Inputs may repeat (Add()([x, x])): positions say so.
     described = _made(kind, value.name, fed, shape)
-    described["config"] = found
     described["weights"] = [list(map(int, w.shape)) for w in value.weights][:64]
+    measured = _measured(kind, described["weights"])
+    described["config"] = {**found, **measured}
+    if "units" in measured and described["output_shape"]:
+        described["output_shape"][-1] = measured["units"]
     described["params"] = sum(math.prod(w.shape) for w in value.weights)
     described["trainable"] = sum(math.prod(w.shape) for w in value.trainable_weights)
     return described, exact and plain and kind != "Lambda"
@@ -60,35 +67,30 @@ def _own_shape(value: Any) -> Any:
         return None
 
 
-def from_library(member: Any) -> bool:
-    """Whether a class or function comes with Keras."""
-    return (getattr(member, "__module__", "") or "").split(".")[0] == "keras"
-
-
 def is_composite(keras: Any, operation: Any) -> bool:
     """Whether an operation is made of layers that can be looked at: a model, or a student's own layer."""
     if isinstance(operation, keras.Model):
         return True
-    return isinstance(operation, keras.layers.Layer) and not from_library(type(operation).call)
+    return isinstance(operation, keras.layers.Layer) and not library.is_own_method(type(operation).call)
 
 
 def kind_of(value: Any) -> tuple[str, bool]:
     """Class name of the library's layer that computes this, and whether it does so exactly."""
-    for cls in type(value).__mro__:
-        if from_library(cls):
-            exact = from_library(type(value).call) and cls.__name__ != "Layer"
-            return (cls.__name__ if exact else type(value).__name__), exact
-    return type(value).__name__, False
+    name = library.name_of(value)
+    exact = name not in {library.CUSTOM, "Layer"}
+    return (name if exact else library.CUSTOM), exact
 
 
 def config(value: Any) -> tuple[dict[str, Any], bool]:
     """Constructor arguments that matter, as plain values; False when one could not be said plainly."""
+    base = library.base_of(value)
     try:
-        given = value.get_config()
+        # Not the object's own: a subclass may say what it likes there.
+        given = base.get_config(value) if base is not None else {}
     except Exception:
         return {}, False
     found: dict[str, Any] = {}
-    plain = True
+    plain = base is not None
     for name, setting in given.items():
         if name in _LEFT_OUT or setting is None:
             continue
@@ -106,20 +108,31 @@ def config(value: Any) -> tuple[dict[str, Any], bool]:
     return dict(list(found.items())[:64]), plain
 
 
+def _measured(kind: str, weights: list[list[int]]) -> dict[str, Any]:
+    """Sizes as the weights have them: an attribute can be changed after they were made."""
+    kernel = weights[0] if weights else []
+    if kind == "Dense" and len(kernel) == 2:
+        return {"units": kernel[-1]}
+    if kind in _CONVOLUTIONS and len(kernel) == _CONVOLUTIONS[kind] + 2:
+        return {"filters": kernel[-1], "kernel_size": kernel[:-2]}
+    return {}
+
+
 def activation(function: Any) -> tuple[str, bool]:
-    """An activation's name, also for `tf.nn.relu` and for a layer given as one."""
+    """(name, whether that says all) of an activation, also for `tf.nn.relu` and for a layer given as one."""
     if function is None:
         return "linear", True
     if isinstance(function, str):
         return function[:200], True
-    name = getattr(function, "__name__", None)
-    if name is None:  # an object: a layer such as LeakyReLU(0.1)
-        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(function).__name__).lower()
-        names = {"re_lu": "relu", "leaky_re_lu": "leaky_relu", "softmax": "softmax", "elu": "elu"}
-        return names.get(name, name)[:200], False
-    module = (getattr(function, "__module__", "") or "").split(".")[0]
-    known = module in {"keras", "tensorflow"} and name != "<lambda>"
-    return re.sub(r"_v\d$", "", name)[:200], known
+    name = library.function_name("activations", function)
+    if name:
+        return name[:200], True
+    # An object: a layer such as LeakyReLU(0.1).
+    name = library.name_of(function)
+    if name == library.CUSTOM:
+        return name, False
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return {"re_lu": "relu", "leaky_re_lu": "leaky_relu"}.get(name, name)[:200], False
 
 
 def _settings(value: Any) -> str:
@@ -173,7 +186,7 @@ _ACTIVATIONS = {
 
 def raw_operation(operation: Any, node: Any, fed: list[int]) -> tuple[dict[str, Any], bool]:
     """`keras.ops` between layers, as the layer that does the same, where there is one."""
-    name = type(operation).__name__
+    name = library.name_of(operation)
     shape = node.outputs[0].shape
     made = _made(name, operation.name, fed, shape)
     kind, settings = _same_as_layer(name, operation, node)

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from .channel import clean
+from .doors import door
 from .hooks import imported
 from .state import Probe
 
@@ -40,6 +41,7 @@ def watch(probe: Probe, module: ModuleType) -> None:
 
 
 def _method(probe: Probe, name: str, original: Any) -> Any:
+    @door
     @functools.wraps(original)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
@@ -57,6 +59,7 @@ def _method(probe: Probe, name: str, original: Any) -> Any:
 
 
 def _function(probe: Probe, name: str, original: Any) -> Any:
+    @door
     @functools.wraps(original)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True

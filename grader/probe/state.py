@@ -75,6 +75,10 @@ class Probe:
                     file.write(traceback.format_exc() + "\n")
             return None
 
+    def report(self, what: str) -> None:
+        """Tell that student code was refused something."""
+        self.quietly(self.send, "tamper", {"what": f"refused while it ran: {what}"[:400]})
+
     # -- depth: a library that calls itself is not the student calling it -------------------------
 
     def enter(self) -> int:

@@ -83,8 +83,9 @@ def _is_function(value: Any) -> bool:
 
 
 def _classes(keras: Any) -> list[type]:
-    """Models, histories, metrics and losses of the library, base classes included."""
+    """Models, histories, and all that a net is put together from, base classes included."""
     found = [*keras.Model.__mro__, *keras.Sequential.__mro__, *keras.callbacks.History.__mro__]
-    for module, base in ((keras.metrics, keras.metrics.Metric), (keras.losses, keras.losses.Loss)):
-        found += [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, base)]
+    for module in (keras.metrics, keras.losses, keras.layers, keras.optimizers):
+        found += [c for c in vars(module).values() if isinstance(c, type)]
+    found += keras.optimizers.Optimizer.__mro__
     return [c for c in dict.fromkeys(found) if c.__module__.split(".")[0] == "keras"]

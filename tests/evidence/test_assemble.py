@@ -12,7 +12,7 @@ from grader.evidence.assemble import Snapshot, assemble
 from grader.evidence.gate import read_frames
 from grader.evidence.trace import ServedRows
 from grader.model.budget import Level
-from grader.model.evidence import Cell, Compilation, Ended, Evidence, Loss, Optimizer, ServedData
+from grader.model.evidence import Axes, Cell, Compilation, Ended, Evidence, Loss, Optimizer, ServedData
 from grader.model.graph import Graph, Layer
 from grader.probe.rows import row_hashes
 
@@ -289,3 +289,41 @@ def test_arrays_of_any_shape_and_type_are_met_without_raising(arrays: tuple[Arra
     assert found.episodes[0].x.train == 0
     assert found.episodes[0].x.rows == 30
     assert isinstance(read_frames(strange).frames[0].event, wire.Labels)
+
+
+@pytest.mark.parametrize("nothing", [{"epochs": 0}, {"rows_trained": 0}])
+def test_a_fit_that_ran_no_epoch_is_no_training(nothing: dict[str, object]) -> None:
+    """Neither does it train the model."""
+    found = read(built(), fitted(**nothing), evaluated())
+    assert found.episodes == ()
+    assert not found.evaluations[0].trained
+
+
+def test_an_epoch_of_unknown_length_is_a_training() -> None:
+    """A stream that does not say how long it is still left a history."""
+    assert len(read(built(), fitted(rows_trained=0, history={"loss": [0.5]})).episodes) == 1
+
+
+@pytest.mark.parametrize(
+    ("held_out", "share"), [(SERVED.x_train[20:], 1.0), (SERVED.x_test, 0.0), (SERVED.x_train[:0], 0.0)]
+)
+def test_validation_rows_that_were_trained_on_are_counted(held_out: NDArray[np.uint8], share: float) -> None:
+    """By content, whatever the scale."""
+    validation = described("v", held_out / 255) if len(held_out) else b""
+    found = read(
+        built(), described("x", SERVED.x_train), validation, fitted(validation="data", validation_x="v")
+    )
+    assert found.episodes[0].validation_overlap == share
+
+
+def test_what_was_done_to_weights_is_kept() -> None:
+    """Of rows, and of the net."""
+    found = read(built(), fitted(), fitted(sample_weighted=True, weights_replaced=True))
+    assert [(e.sample_weighted, e.weights_replaced) for e in found.episodes] == [(False, False), (True, True)]
+
+
+def test_images_that_show_nothing_are_no_pictures() -> None:
+    """Probes of before did not say."""
+    axes = Axes(images=((3, 3), (5, 5)), blank=(True, False))
+    assert axes.pictures == ((5, 5),)
+    assert Axes(images=((3, 3),)).pictures == ((3, 3),)

@@ -47,6 +47,10 @@ plt.plot([1, 2, 3], label="loss"); plt.plot([3, 2, 1, 0], label="val_loss"); plt
 fig, (left, right) = plt.subplots(1, 2)
 left.bar(range(4), [1, 2, 3, 4]); left.set_ylabel("n"); right.imshow(a[0])
 """,
+    "blank": """
+for image in (np.zeros((3, 3)), np.full((3, 3, 3), 0.5), np.full((3, 3), np.nan), np.eye(3)):
+    plt.figure(); plt.imshow(image)
+""",
     "silent": "f = plt.figure(); f.add_subplot().plot([1, 2]); f.savefig('x.png'); plt.close(f)",
     "sklearn": """
 from sklearn.svm import SVC
@@ -168,6 +172,13 @@ def test_bars_and_colour_images(run):
     """Bars are counted, images keep their shape."""
     [figure] = at(run, "bars", wire.Figure)
     assert [(axes.bars, axes.images) for axes in figure.axes] == [(4, ()), (0, ((32, 32, 3),))]
+
+
+def test_images_that_show_nothing_are_told(run):
+    """One value everywhere, or none."""
+    shown = [axes for figure in at(run, "blank", wire.Figure) for axes in figure.axes]
+    assert [axes.blank for axes in shown] == [(True,), (True,), (True,), (False,)]
+    assert [axes.pictures for axes in shown] == [(), (), (), ((3, 3),)]
 
 
 def test_a_figure_that_was_only_saved_is_told(run):

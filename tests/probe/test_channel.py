@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 import os
+import struct
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from grader.evidence import wire
 from grader.evidence.gate import read_frames
+from grader.probe import figures
 from grader.probe.channel import Channel
+from grader.probe.state import Job, Probe
 
 
 @pytest.fixture
@@ -60,6 +66,62 @@ def test_room_is_kept_for_frames_without_weights(pair):
     channel, _ = pair
     assert channel.room_for(2**20)
     assert not channel.room_for(2**26)
+
+
+KEY = b"k" * 32
+FORGED = b'{"type":"tamper","seq":0,"cell":0,"what":"forged"}'
+
+
+@pytest.mark.parametrize("tag", [b"", bytes(16)])
+def test_what_the_probe_did_not_send_is_refused(tmp_path, tag):
+    """Bytes written past the probe end up as tampering; frames before them, and after whole ones, hold."""
+    path = tmp_path / "evidence"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    channel = Channel(descriptor, key=KEY)
+    channel.send("tamper", {"cell": 0, "what": "first"}, {"a": np.zeros(2, np.uint8)})
+    os.write(descriptor, struct.pack(">II", len(FORGED), 0) + FORGED + tag)
+    channel.send("tamper", {"cell": 0, "what": "second"})
+    os.close(descriptor)
+    read = read_frames(path.read_bytes(), KEY)
+    assert [f.event.what for f in read.frames] == (["first", "second"] if tag else ["first"])
+    assert read.refused[0] == "a frame that the probe did not send"
+    assert read_frames(path.read_bytes(), b"x" * 32).frames == ()
+
+
+def test_frames_cannot_be_sent_again(tmp_path):
+    """A frame that was sent once, MAC and all, is no frame at another place."""
+    path = tmp_path / "evidence"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    Channel(descriptor, key=KEY).send("tamper", {"cell": 0, "what": "x"})
+    os.close(descriptor)
+    read = read_frames(path.read_bytes() * 2, KEY)
+    assert (len(read.frames), len(read.refused)) == (1, 1)
+
+
+def test_only_what_comes_through_a_door_is_sent(pair):
+    """Anybody else's frame becomes a report of itself; sending through a door stays possible."""
+    channel, path = pair
+    probe = Probe(Job(), channel)
+    channel.guard()
+    channel.send("evaluate", {"cell": 3, "results": {"accuracy": 1.0}})
+    probe.quietly(probe.send, "evaluate", {"results": {"accuracy": 1.0}})
+    send = functools.partial(probe.send, "load", {"dataset": "cifar10", "shapes": []})
+    watched = figures._first(probe, SimpleNamespace(shown=send), print)
+    watched(end="")
+    first, second, third = [f.event for f in read_frames(path.read_bytes()).frames]
+    assert first.what == second.what == "a frame of type 'evaluate' that no library call gave cause for"
+    assert isinstance(third, wire.Load)
+
+
+def test_doors_show_nothing_of_what_is_behind(pair):
+    """No attribute of the channel, or of a wrapped function, leads to the probe."""
+    channel, _ = pair
+    watched = figures._first(Probe(Job(), channel), SimpleNamespace(), print)
+    for function in (channel.send, channel.room_for, watched):
+        assert not hasattr(function, "__closure__")
+        assert not hasattr(function, "__globals__")
+        inside = [value for name, value in inspect.getmembers(function) if "wrap" not in name]
+        assert not any(inspect.isfunction(value) for value in inside)
 
 
 def test_a_broken_channel_falls_silent(tmp_path):

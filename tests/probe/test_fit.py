@@ -127,6 +127,60 @@ class Stop(keras.callbacks.Callback):
 v = net(); v.fit(x, y, epochs=3, verbose=0, callbacks=Stop())
 """,
     "unused": "net().fit(x, y, epoch=3)",
+    "no epoch": """
+n = net(); n.fit(x, y, epochs=0, verbose=0)
+n.fit(x, y, epochs=7, initial_epoch=7, verbose=0)
+""",
+    "going on": "n = net(); n.fit(x, y, epochs=5, initial_epoch=3, verbose=0)",
+    "weights": """
+n = net()
+ones = np.ones(600)
+n.fit(x, y, verbose=0, sample_weight=ones, class_weight=None)
+n.fit(x, y, verbose=0, sample_weight=np.zeros(600))
+n.fit(x, y, verbose=0, class_weight={i: 0.0 for i in range(10)})
+n.fit(tf.data.Dataset.from_tensor_slices((x, y, ones * 0)).batch(32), verbose=0)
+n.fit(tf.data.Dataset.from_tensor_slices((x, y, ones)).batch(32), verbose=0)
+""",
+    "put in": """
+class Late(keras.callbacks.Callback):
+    def on_train_end(self, logs=None):
+        self.model.set_weights([w * 0 for w in self.model.get_weights()])
+class Early(keras.callbacks.Callback):
+    def on_batch_begin(self, batch, logs=None):
+        self.model.set_weights([w * 0 for w in self.model.get_weights()])
+class EarlyStopping(Late): pass
+def rate(epoch, old):
+    n.set_weights([w + 1 for w in n.get_weights()])
+    return old
+schedule = keras.callbacks.LearningRateScheduler(rate)
+for callback in (Late(), Early(), EarlyStopping(), schedule):
+    n = net(); n.fit(x, y, epochs=2, verbose=0, callbacks=[callback])
+""",
+    "left alone": """
+class Printer(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None): logs["printed"] = epoch
+    def on_train_batch_end(self, batch, logs=None): pass
+stop = keras.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True, min_delta=9)
+n = net(); n.fit(x, y, epochs=5, verbose=0, callbacks=[Printer(), stop])
+heard = keras.callbacks.LambdaCallback(on_epoch_end=lambda e, logs: None)
+n.fit(x, y, epochs=2, verbose=0, callbacks=[keras.callbacks.LearningRateScheduler(lambda e, r: r),
+    keras.callbacks.ReduceLROnPlateau("loss"), heard])
+""",
+    "streams": """
+def mapped(a, b): return tf.data.Dataset.from_tensor_slices((a, b)).map(lambda p, q: (p, q))
+n = net()
+n.fit(mapped(x[:500], y[:500]).batch(32), verbose=0)
+n.fit(mapped(x[:500], y[:500]).repeat().batch(32), steps_per_epoch=4, verbose=0)
+noise = np.random.default_rng(0).random((4096, 28, 28), "float32")
+both = mapped(noise, np.tile(y, 7)[:4096]).concatenate(mapped(xt, yt))
+n.fit(x, y, verbose=0, validation_data=both.batch(64))
+def generate():
+    while True: yield xt[:50], yt[:50]
+n.fit(x, y, verbose=0, validation_data=generate(), validation_steps=2)
+def noisy():
+    while True: yield np.random.rand(50, 28, 28), yt[:50]
+n.fit(noisy(), steps_per_epoch=2, verbose=0)
+""",
     "custom loop": """
 opt = keras.optimizers.Adam(); u = net()
 for i in range(20):
@@ -255,11 +309,11 @@ def test_every_kind_of_input_is_capped(run, name):
         assert len(fit.history["loss"]) == fit.epochs
 
 
-def test_streams_say_that_they_were_not_seen_whole(run):
-    """A mapped data set and a generator are known by their first rows only."""
+def test_streams_say_whether_they_were_seen_whole(run):
+    """A generator without an end is known by its first rows only."""
     whole = {event.id: event.whole for event in run.all(wire.Data)}
-    assert [whole[fit.x] for fit in fits(run, "tf.data")] == [True, False]
-    assert not whole[fits(run, "generator")[0].x]
+    assert [whole[fit.x] for fit in fits(run, "tf.data")] == [True, True]
+    assert not whole[fits(run, "streams")[-1].x]
 
 
 def test_going_on_with_trained_weights_is_visible(run):
@@ -327,3 +381,39 @@ def test_structure_takes_one_small_step_an_epoch():
 def test_own_training_loops_work_and_their_model_appears(run):
     """GradientTape and train_on_batch are left alone."""
     assert run.model("u").graph.params == 784 * 4 + 4 + 50
+
+
+def test_epochs_that_are_not_run_are_not_told(run):
+    """`epochs` is the number of the last epoch: what `initial_epoch` skips is taken off."""
+    assert [fit.epochs for fit in fits(run, "no epoch")] == [0, 0]
+    assert [(fit.epochs, len(fit.history["loss"])) for fit in fits(run, "going on")] == [(2, 2)]
+
+
+def test_weights_of_rows_and_classes_are_told(run):
+    """Weights of one say nothing; zeros, which train nothing, do."""
+    assert [fit.sample_weighted for fit in fits(run, "weights")] == [False, True, True, True, False]
+    assert not any(fit.sample_weighted for fit in fits(run, "one hot") + fits(run, "tf.data"))
+
+
+def test_weights_that_a_callback_puts_in_are_told(run):
+    """At the end, in every batch, under the name of a library's callback, or in a function it calls."""
+    assert [fit.weights_replaced for fit in fits(run, "put in")] == [True] * 4
+
+
+def test_callbacks_that_leave_weights_alone_or_are_the_librarys_are_not(run):
+    """Early stopping restores the best weights, and printing changes none."""
+    stopped, _ = fits(run, "left alone")
+    assert len(stopped.history["loss"]) == 2
+    assert [fit.weights_replaced for fit in fits(run, "left alone")] == [False, False]
+    assert not any(fit.weights_replaced for fit in fits(run, "callbacks"))
+
+
+def test_a_stream_that_ends_or_comes_round_was_seen_whole(run):
+    """However it was mapped; so are the last rows of a long one."""
+    described = {event.id: event for event in run.all(wire.Data)}
+    ended, repeated, long, endless, _ = fits(run, "streams")
+    assert [(described[i].rows, described[i].whole) for i in (ended.x, repeated.x)] == [(500, True)] * 2
+    assert (described[long.validation_x].rows, described[long.validation_x].whole) == (4296, True)
+    # A generator's first rows are looked at, and then used.
+    assert (described[endless.validation_x].rows, described[endless.validation_x].whole) == (50, True)
+    assert len(endless.history["val_loss"]) == 1

@@ -96,7 +96,7 @@ COMPILED = [
     ("'adam', keras.losses.sparse_categorical_crossentropy", "Adam",
      ("SparseCategoricalCrossentropy", False), ()),
     ("'adam', 'kl_divergence'", "Adam", ("KLDivergence", None), ()),
-    ("'adam', lambda a, b: keras.ops.mean(a - b)", "Adam", ("<lambda>", None), ()),
+    ("'adam', lambda a, b: keras.ops.mean(a - b)", "Adam", ("custom", None), ()),
 ]  # fmt: skip
 
 
@@ -109,7 +109,42 @@ rate = keras.optimizers.schedules.ExponentialDecay(0.01, 1000, 0.9)
 cs = keras.Sequential([layers.Input((3,)), layers.Dense(2)])
 cs.compile(keras.optimizers.SGD(rate, momentum=0.9), "mse")
 """
-    return run_cells([*CELLS, "\n".join(compiles), schedule], NO_CAPS)
+    return run_cells([*CELLS, "\n".join(compiles), schedule, LOOKALIKES], NO_CAPS)
+
+
+LOOKALIKES = """
+def mean_squared_error(y_true, y_pred):
+    return keras.losses.sparse_categorical_crossentropy(y_true, y_pred)
+mean_squared_error.__module__ = "keras.src.losses.losses"
+class SparseCategoricalCrossentropy(keras.losses.Loss):
+    __module__ = "keras.src.losses.losses"
+    def call(self, y_true, y_pred): return keras.ops.mean(y_pred, axis=-1)
+class RMSprop(keras.optimizers.Adam): pass
+class Adam(keras.optimizers.SGD):
+    def update_step(self, gradient, variable, learning_rate): pass
+class SparseCategoricalAccuracy(keras.metrics.Mean):
+    def update_state(self, *args, **kwargs): return super().update_state(1.0)
+class Liar(layers.Dense):
+    def get_config(self): return {**super().get_config(), "units": 3}
+class Dense(layers.Layer):
+    __module__ = "keras.src.layers.core.dense"
+    def build(self, shape): self.w = self.add_weight(shape=(shape[-1], 4))
+    def call(self, inputs): return inputs @ self.w
+def relu(x): return x
+relu.__module__ = "keras.src.activations.activations"
+def lookalike(*inside):
+    model = keras.Sequential([layers.Input((5,)), *inside])
+    return model
+liar, own, fake = lookalike(Liar(7)), lookalike(Dense()), lookalike(layers.Dense(4, activation=relu))
+resized = lookalike(layers.Dense(7)); resized.layers[0].units = 3
+held = keras.losses.MeanSquaredError(); held.fn = keras.losses.sparse_categorical_crossentropy
+hiding = keras.optimizers.Adam(); hiding.update_step = lambda *a: None
+pairs = [(RMSprop(), SparseCategoricalCrossentropy(), [SparseCategoricalAccuracy()]),
+    (Adam(), mean_squared_error, ["accuracy"]), (hiding, held, [keras.metrics.SparseCategoricalAccuracy()])]
+for i, (optimizer, loss, metrics) in enumerate(pairs):
+    globals()[f"l{i}"] = lookalike(layers.Dense(2))
+    globals()[f"l{i}"].compile(optimizer, loss, metrics=metrics)
+"""
 
 
 def computed(graph: Graph) -> list[tuple[object, ...]]:
@@ -190,7 +225,7 @@ def test_settings_that_matter_are_plain_values(run):
     assert "bias_initializer" not in conv.config
     assert dropout.config["rate"] == 0.3
     assert (norm.params, norm.trainable) == (8, 4)
-    assert dense.config["activation"] == "<lambda>"
+    assert dense.config["activation"] == "custom"
 
 
 def test_an_activation_model_says_whose_layers_it_shows(run):
@@ -241,3 +276,28 @@ def test_unchanged_models_are_not_sent_again(run):
     seq = [m for m in run.all(wire.Model) if m.serial == run.model("seq").serial]
     bodies = [msgspec.json.encode(msgspec.structs.replace(m, seq=0, cell=0)) for m in seq]
     assert len(bodies) == len(set(bodies)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("l0", ("Adam", "custom", ("custom",))),
+        ("l1", ("custom", "custom", ("accuracy",))),
+        ("l2", ("custom", "SparseCategoricalCrossentropy", ("SparseCategoricalAccuracy",))),
+    ],
+)
+def test_a_borrowed_name_is_no_proof(run, name, expected):
+    """Losses, optimizers and metrics are what they compute, whatever they call themselves."""
+    found = run.model(name).compilation
+    assert (found.optimizer.kind, found.loss.kind, found.metrics) == expected
+
+
+def test_layers_are_what_they_compute(run):
+    """Sizes come from the weights, the kind from the library: a name, a config or a changed attribute lie."""
+    for name in ("liar", "resized"):
+        [_, dense] = run.model(name).graph.layers
+        assert (dense.kind, dense.config["units"], dense.output_shape) == ("Dense", 7, (7,))
+    assert run.model("own").graph.layers[1].kind == "custom"
+    assert not run.model("own").graph.exact
+    assert run.model("fake").graph.layers[1].config["activation"] == "custom"
+    assert not run.model("fake").graph.exact

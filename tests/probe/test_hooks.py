@@ -30,7 +30,7 @@ def finder(tmp_path, monkeypatch):
     made.install()
     made.heard = heard
     yield made
-    sys.meta_path.remove(made)
+    sys.meta_path.remove(made.listed)
     for name in [name for name in sys.modules if name.startswith("hooked_")]:
         del sys.modules[name]
 

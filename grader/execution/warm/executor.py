@@ -104,8 +104,9 @@ class WarmKernelExecutor:
         job_name, connection = (room.file(name) for name in FILES)
         boot = f"{self._shown_probe().target}/boot.py"
         data = self._shelter.shown(job.data, DATA_FOLDER).target
+        evidence, key = str(FIRST_EXTRA), str(FIRST_EXTRA + 1)
         order = Order(
-            (boot, "--evidence-fd", str(FIRST_EXTRA), "--job", job_name, "-f", connection),
+            (boot, "--evidence-fd", evidence, "--key-fd", key, "--job", job_name, "-f", connection),
             job.limits,
             room,
             dict(zip(FILES, (job_file(job, data), json.dumps(address.connection())), strict=True)),

@@ -11,6 +11,7 @@ from ipykernel.kernelapp import IPKernelApp
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--evidence-fd", type=int)
+parser.add_argument("--key-fd", type=int)
 parser.add_argument("--job")
 parser.add_argument("-f", dest="connection")
 arguments = parser.parse_args()
