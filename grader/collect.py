@@ -40,7 +40,8 @@ class Bench:
     """All that collecting needs besides the submission: one dataset, one sandbox, one rebuilder."""
 
     served: Served
-    executor: Executor
+    executor: Executor | None
+    """None at level static, where nothing runs: it then needs no sandbox."""
     rebuilder: Rebuilder
     budget: Budget
     seed: int = 1
@@ -68,7 +69,7 @@ class Bench:
         Raises:
             ExecutionError: the sandbox itself could not be started.
         """
-        if self.budget.level is Level.STATIC:
+        if self.executor is None or self.budget.level is Level.STATIC:
             return Collected(self._base(assignment, document, None))
         screened = screen(document)
         job = Job(

@@ -28,7 +28,7 @@ from grader.cli.options import (
     TimeoutOption,
     TrustOption,
 )
-from grader.cli.status import status_of
+from grader.cli.status import conclude
 from grader.cli.workshop import Workshop, cores
 from grader.course import Course, Loaded, find_course
 from grader.course.recognise import recognise
@@ -64,8 +64,9 @@ def check(
     shop = Workshop(found, Path("."), level, seed, 1, data, download=True, unprotected=True, timeout=timeout)
     with shop:
         outcome = self_check(shop, submission, assignment)
-    stdout.print(student_view(outcome, spoken(language, found), "self-check"))
-    return status_of([outcome])
+    said = spoken(language, found)
+    stdout.print(student_view(outcome, said, "self-check"))
+    return conclude([outcome], said)
 
 
 def self_check(shop: Workshop, submission: Submission, id: str | None) -> Outcome:
@@ -158,7 +159,7 @@ def ci(
     with where.printing(sys.stdout):
         for outcome in outcomes:
             stdout.print(student_view(outcome, said, "self-check"))
-    return status_of(outcomes)
+    return conclude(outcomes, said)
 
 
 _SOMEBODY = Student("submission", "submission")

@@ -26,7 +26,7 @@ from grader.cli.options import (
     WorkersOption,
 )
 from grader.cli.progress import Display
-from grader.cli.status import Exit, status_of
+from grader.cli.status import Exit, conclude
 from grader.cli.workshop import BOOK, Workshop, cores
 from grader.course import Course, find_course
 from grader.course.recognise import score
@@ -90,7 +90,7 @@ def grade_into(
         with book.run("grade") as held:
             outcomes = list(grader.grade(held, handed_in))
     report(shop, outcomes, language)
-    return status_of(outcomes)
+    return conclude(outcomes, language)
 
 
 def report(shop: Workshop, outcomes: list[Outcome], language: Language) -> None:
@@ -133,8 +133,9 @@ def regrade(
         grader = Grader(shop.course, book, shop.store, shop.served, shop.bench)
         with book.run("regrade") as held:
             outcomes = list(grader.regrade(held))
-    report(shop, outcomes, spoken(language, shop.course))
-    return status_of(outcomes)
+    said = spoken(language, shop.course)
+    report(shop, outcomes, said)
+    return conclude(outcomes, said)
 
 
 def explain(

@@ -35,6 +35,7 @@ _SIGNS = {
     Status.SKIPPED: "⏭️",
     Status.REVIEW: "👤",
     Status.UNGRADED: "⚠️",
+    Status.UNDECIDED: "➖",
 }
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-!|~@:$.])")
 """Punctuation that means something in GitHub's Markdown: links, mentions, mathematics, emoji, tables.

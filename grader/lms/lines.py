@@ -15,6 +15,8 @@ from grader.report.student import check_view
 from grader.report.words import Words
 
 _TEXT_CHARS = 10_000
+UNMARKED = frozenset({Status.REVIEW, Status.UNGRADED, Status.UNDECIDED})
+"""Checks that have no mark (yet): nothing earned there is a zero."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ class ExerciseJson(Struct, frozen=True):
     earned: str
     pending: str
     ungraded: str
+    undecided: str
     points: str
     checks: list[CheckJson]
 
@@ -107,6 +108,7 @@ class GradeJson(Struct, frozen=True):
     earned: str
     pending: str
     ungraded: str
+    undecided: str
     gradable: str
     maximum: str
     exercises: list[ExerciseJson]
@@ -190,7 +192,8 @@ class _Writer:
         return GradeJson(
             earned=plain(grade.earned),
             pending=plain(grade.pending),
-            ungraded=plain(grade.maximum - grade.gradable),
+            ungraded=plain(grade.ungraded),
+            undecided=plain(grade.undecided),
             gradable=plain(grade.gradable),
             maximum=plain(grade.maximum),
             exercises=[self._exercise(e, assignment) for e in grade.exercises],
@@ -205,6 +208,7 @@ class _Writer:
             earned=plain(graded.earned),
             pending=plain(graded.pending),
             ungraded=plain(graded.ungraded),
+            undecided=plain(graded.undecided),
             points=plain(graded.points),
             checks=[self._check(s, assignment) for s in graded.scored],
         )

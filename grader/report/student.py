@@ -56,20 +56,27 @@ def student_page(
 
 def total(grade: Grade, words: Words) -> Total:
     """Earned, pending and gradable maximum, apart: in numbers, as a bar, and as a sentence."""
-    ungraded = grade.maximum - grade.gradable
     spoken = {
         "earned": words.points(grade.earned),
         "gradable": words.points(grade.gradable),
         "pending": words.points(grade.pending),
-        "ungraded": words.points(ungraded),
+        "ungraded": words.points(grade.ungraded),
+        "undecided": words.points(grade.undecided),
         "maximum": words.points(grade.maximum),
     }
     lost = max(Decimal(0), grade.gradable - grade.earned - grade.pending)
-    parts = {"earned": grade.earned, "pending": grade.pending, "lost": lost, "ungraded": ungraded}
+    parts = {
+        "earned": grade.earned,
+        "pending": grade.pending,
+        "lost": lost,
+        "undecided": grade.undecided,
+        "ungraded": grade.ungraded,
+    }
     return Total(
         **spoken,
         has_pending=grade.pending > 0,
-        has_ungraded=ungraded > 0,
+        has_ungraded=grade.ungraded > 0,
+        has_undecided=grade.undecided > 0,
         segments=_segments(parts, grade.maximum, words),
         sentence=words.say("report.total.sentence", lost=words.points(lost), **spoken),
     )

@@ -29,10 +29,33 @@ STYLES = {
     Status.SKIPPED: "dim",
     Status.REVIEW: "magenta",
     Status.UNGRADED: "dim",
+    Status.UNDECIDED: "dim",
 }
-_SIGNS = {"passed": "✓", "partial": "◐", "failed": "✗", "skipped": "↷", "review": "?", "ungraded": "·"}
-_ASCII_SIGNS = {"passed": "+", "partial": "~", "failed": "x", "skipped": ">", "review": "?", "ungraded": "."}
-_STATE_STYLES = {State.GRADED: "", State.UNREADABLE: "red", State.ABSENT: "dim", State.FAILED: "red"}
+_SIGNS = {
+    "passed": "✓",
+    "partial": "◐",
+    "failed": "✗",
+    "skipped": "↷",
+    "review": "?",
+    "ungraded": "·",
+    "undecided": "–",
+}
+_ASCII_SIGNS = {
+    "passed": "+",
+    "partial": "~",
+    "failed": "x",
+    "skipped": ">",
+    "review": "?",
+    "ungraded": ".",
+    "undecided": "-",
+}
+_STATE_STYLES = {
+    State.GRADED: "",
+    State.UNREADABLE: "red",
+    State.ABSENT: "dim",
+    State.UNFINISHED: "yellow",
+    State.FAILED: "red",
+}
 _FLAG_CHARS = 160
 _TONE_STYLES = {"note": "dim", "warning": "yellow", "problem": "red"}
 

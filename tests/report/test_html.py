@@ -13,7 +13,8 @@ import pytest
 from grader.model.budget import Level
 from grader.model.evidence import ServedData
 from grader.model.outcome import Outcome
-from grader.model.result import Status
+from grader.model.result import CheckResult, Status
+from grader.model.text import Message
 from grader.model.text import LANGUAGES, Language
 from grader.report.audience import Audience
 from grader.report.html import prose, render_class, render_student, templates_folder
@@ -101,7 +102,9 @@ def test_the_page_is_self_contained() -> None:
 
 def test_every_status_is_told_by_word_and_shape() -> None:
     """Each check's status has its word and an icon of its own: colour alone tells nothing."""
-    source = render_student(factory.middling(), factory.expected(), "en")
+    judged = factory.mediocre()
+    judged["2.model"] = CheckResult("2.model", Status.UNDECIDED, message=Message("level.not_run"))
+    source = render_student(factory.outcome(judged, seen=factory.evidence()), factory.expected(), "en")
     spoken = {
         Status.PASSED: "passed",
         Status.PARTIAL: "partly right",
@@ -109,6 +112,7 @@ def test_every_status_is_told_by_word_and_shape() -> None:
         Status.SKIPPED: "not judged: depends on another part",
         Status.REVIEW: "waiting for a person",
         Status.UNGRADED: "not graded (our problem)",
+        Status.UNDECIDED: "not decided at this level",
     }
     shapes = {}
     for status, word in spoken.items():
