@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from grader.model.assignment import Assignment, Check
-from grader.model.evidence import Episode, Evidence
+from grader.model.evidence import Episode, Evidence, Provenance
 from grader.model.expected import Expected, MeasuredBand
 from grader.model.outcome import Outcome
 from grader.model.result import Comparison, ExerciseGrade, Grade, Scored
@@ -196,10 +196,14 @@ def _staff_note(check: Check | None, audience: Audience, words: Words) -> str:
 
 
 def row(comparison: Comparison, words: Words) -> Row:
+    claimed = comparison.provenance is Provenance.CLAIMED
     return Row(
         what=words.message(comparison.what),
         expected=words.figures(clean.line(comparison.expected)),
-        observed=words.figures(clean.line(comparison.observed)),
+        # What a student claims stands in the student's own words.
+        observed=clean.line(comparison.observed)
+        if claimed
+        else words.figures(clean.line(comparison.observed)),
         provenance=str(comparison.provenance),
         provenance_word=words.say(f"provenance.{comparison.provenance}"),
         agrees=comparison.agrees,

@@ -57,9 +57,7 @@ def _facts(episode: Episode, words: Words) -> list[Fact]:
     if compiled:
         rate = compiled.optimizer.learning_rate
         optimizer = clean.line(compiled.optimizer.kind, 60)
-        with_rate = (
-            words.say("report.training.rate", optimizer=optimizer, rate=f"{rate:g}") if rate else optimizer
-        )
+        with_rate = words.say("report.training.rate", optimizer=optimizer, rate=rate) if rate else optimizer
         facts.append(Fact(words.say("report.training.optimizer"), with_rate))
         facts.append(Fact(words.say("report.training.loss"), _loss(episode, words)))
     facts.append(Fact(words.say("report.training.data"), trace_text(episode.x, words)))
@@ -121,15 +119,17 @@ def _layer(position: int, layer: Layer, words: Words) -> LayerRow:
     return LayerRow(
         position=position + 1,
         kind=clean.line(layer.kind, 60),
-        shape=" × ".join("?" if n is None else str(n) for n in layer.output_shape) or DASH,
+        shape=" × ".join("?" if n is None else words.number(n, 0) for n in layer.output_shape) or DASH,
         params=words.number(layer.params, 0),
-        details=", ".join(_setting(k, v) for k, v in settings if v is not None and v not in _OBVIOUS),
+        details=", ".join(_setting(k, v, words) for k, v in settings if v is not None and v not in _OBVIOUS),
     )
 
 
-def _setting(name: str, value: ConfigValue) -> str:
+def _setting(name: str, value: ConfigValue, words: Words) -> str:
     if isinstance(value, tuple):
         return f"{name} {'×'.join(str(n) for n in value[:4])}"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{name} {words.value(value)}"
     return f"{name} {clean.line(str(value), 40)}"
 
 

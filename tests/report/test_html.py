@@ -14,8 +14,7 @@ from grader.model.budget import Level
 from grader.model.evidence import ServedData
 from grader.model.outcome import Outcome
 from grader.model.result import CheckResult, Status
-from grader.model.text import Message
-from grader.model.text import LANGUAGES, Language
+from grader.model.text import LANGUAGES, Language, Message
 from grader.report.audience import Audience
 from grader.report.html import prose, render_class, render_student, templates_folder
 
@@ -244,8 +243,8 @@ def test_the_class_page_names_who_and_what() -> None:
     assert "graded on a stand-in, not on the real data: 1." in found.words
     assert "signs of tampering: 1" in found.words
     assert "Least earned: exercise 1" in found.words
-    assert "1 The tutorial's network 1 2 / 5 (40 %) 67 %" in found.words.replace("\xa0", " ")
-    assert "Points a person decides 11 %" in found.words.replace("\xa0", " ")
+    assert "1 The tutorial's network 1 2 / 5 (40%) 67%" in found.words.replace("\xa0", " ")
+    assert "Points a person decides 11%" in found.words.replace("\xa0", " ")
 
 
 def test_an_empty_class_has_a_page() -> None:
