@@ -15,7 +15,8 @@ from typing import Annotated
 import typer
 
 from grader.cli.console import stdout
-from grader.cli.grading import fit_for, spoken
+from grader.cli.grading import course_of, fit_for, spoken, usable
+from grader.cli.interrupt import interruptible
 from grader.cli.options import (
     AssignmentOption,
     CourseOption,
@@ -30,7 +31,7 @@ from grader.cli.options import (
 )
 from grader.cli.status import conclude
 from grader.cli.workshop import Workshop, cores
-from grader.course import Course, Loaded, find_course
+from grader.course import Course, Loaded
 from grader.course.recognise import recognise
 from grader.intake import collect, collect_one
 from grader.lms.ci import Pending, Platform, detect, write_results
@@ -58,7 +59,7 @@ def check(
     """Check your own work: what is right, what is missing, and a hint."""
     if not notebook.is_file():
         raise UsageError("cli.no_such_path", path=str(notebook))
-    found = find_course(course)
+    found = course_of(course)
     with tempfile.TemporaryDirectory() as scratch:
         (submission, *_) = collect(notebook, scratch=Path(scratch))
     shop = Workshop(found, Path("."), level, seed, 1, data, download=True, unprotected=True, timeout=timeout)
@@ -137,8 +138,9 @@ def ci(
 ) -> int:
     """Grade in a pipeline: exit 0 means graded, 3 that we failed; a failure of ours yields no score."""
     where = platform or detect(os.environ)
-    found = find_course(course)
+    found = course_of(course)
     folder = out or Path("grades")
+    usable(folder)
     shop = Workshop(found, folder, level, seed, cores(), data, download, trust, timeout, memory)
     said = spoken(language, found)
     fit = fit_for(found, assignment)
@@ -154,7 +156,10 @@ def ci(
     with shop, shop.book() as book, book.run("ci") as held:
         settings = replace(shop.settings, assignment=assignment)
         grader = Grader(found, book, shop.store, shop.served, shop.bench, settings)
-        outcomes = list(grader.grade(held, handed_in))
+        for id in {grader.recognised(s) for s in handed_in} - {""}:
+            shop.served(found.load(id).assignment.data)  # what cannot be had is a usage error
+        with interruptible(grader.stop, said):
+            outcomes = list(grader.grade(held, handed_in))
     write_results(outcomes, where, folder, said, pending, os.environ)
     with where.printing(sys.stdout):
         for outcome in outcomes:

@@ -31,7 +31,8 @@ class Exit(IntEnum):
 def conclude(outcomes: Sequence[Outcome], language: Language) -> Exit:
     """The status of a grading, with its reason on the terminal."""
     words = Words(language)
-    for sentence in (*_undecided(outcomes, words), *_ungraded(outcomes, words)):
+    sentences = (*_undecided(outcomes, words), *_unfinished(outcomes, words), *_ungraded(outcomes, words))
+    for sentence in sentences:
         stderr.print(sentence, markup=False, soft_wrap=True)
     return status_of(outcomes)
 
@@ -63,10 +64,19 @@ def _ungraded(outcomes: Sequence[Outcome], words: Words) -> Iterator[str]:
         yield words.say("cli.ungraded", what="; ".join(named + more))
 
 
+def _unfinished(outcomes: Sequence[Outcome], words: Words) -> Iterator[str]:
+    left = [_name(outcome) for outcome in outcomes if outcome.state is State.UNFINISHED]
+    if left:
+        yield words.say("cli.unfinished", n=len(left), names=", ".join(left))
+
+
+def _name(outcome: Outcome) -> str:
+    return clean.line(outcome.submission.student.name, 60) or outcome.submission.student.key
+
+
 def _what(outcome: Outcome, words: Words) -> str:
-    student = clean.line(outcome.submission.student.name, 60) or outcome.submission.student.key
     failed = _checks(outcome.grade, Status.UNGRADED) if outcome.grade else []
-    return f"{student} ({', '.join(failed) or words.say('cli.ungraded.all')})"
+    return f"{_name(outcome)} ({', '.join(failed) or words.say('cli.ungraded.all')})"
 
 
 def _undecided(outcomes: Sequence[Outcome], words: Words) -> Iterator[str]:

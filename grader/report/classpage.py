@@ -203,7 +203,8 @@ def flags(outcome: Outcome, words: Words) -> tuple[Flag, ...]:
         if failed:
             found.append(Flag("note", words.say("report.flag.cells", n=failed)))
     tones = {Severity.NOTE: "note", Severity.WARNING: "warning", Severity.FATAL: "problem"}
-    problems = outcome.problems or outcome.submission.problems
+    # What is said to who handed in nothing is said to them: staff read it in the state.
+    problems = () if outcome.state is State.ABSENT else outcome.problems or outcome.submission.problems
     found += [Flag(tones[p.severity], words.message(p.message)) for p in problems[:4]]
     return tuple(found)
 

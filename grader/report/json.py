@@ -13,7 +13,7 @@ from grader.model.result import Comparison, ExerciseGrade, Grade, Scored
 from grader.model.submission import Submission
 from grader.model.text import LANGUAGES, Message, Text
 from grader.report import clean
-from grader.report.audience import Audience, Shown, find_check, shown, visible_grade
+from grader.report.audience import Audience, Shown, find_check, shown, told, visible_grade
 from grader.report.words import Render, Words, plain
 
 SCHEMA = 1
@@ -153,7 +153,7 @@ class _Writer:
     def result(self, outcome: Outcome) -> ResultJson:
         student, assignment, evidence = outcome.submission.student, outcome.assignment, outcome.evidence
         grade = visible_grade(assignment, outcome.grade, self.audience) if outcome.grade else None
-        problems = outcome.problems or outcome.submission.problems
+        problems = told(outcome.problems or outcome.submission.problems, self.audience)
         return ResultJson(
             schema=SCHEMA,
             audience=self.audience,

@@ -88,7 +88,12 @@ def class_table(
 
 def _warnings(outcomes: Sequence[Outcome], words: Words) -> Iterator[Text]:
     """What an instructor should look at; mere notes stand in the class's page."""
+    absent = [_name(outcome) for outcome in outcomes if outcome.state is State.ABSENT]
+    if absent:
+        yield Text(words.say("report.class.absent_names", n=len(absent), names=", ".join(absent)))
     for outcome in outcomes:
+        if outcome.state is State.ABSENT:
+            continue  # what intake says of them is meant for themselves
         found = [flag for flag in flags(outcome, words) if flag.tone != "note"][:3]
         for flag in found:
             line = Text.assemble((_name(outcome), "bold"), ": ")

@@ -23,6 +23,7 @@ _SENTENCE_CHARS = 2_000
 _CENT = Decimal("0.01")
 _FIGURE = re.compile(r"(?<![\w(.,=-])(?:\d{1,3}(?:,\d{3})+|\d+\.\d+)(?![\w).])")
 _PERCENT = re.compile(r"(?<![\w.,])(\d+)%")
+_LETTER = re.compile(r"[^\W\d_]")
 _SWAPPED = str.maketrans(",.", ".,")
 
 
@@ -51,12 +52,16 @@ class Words:
         if message is None or not message.key:
             return ""
         try:
-            found = {k: self.figures(v) if isinstance(v, str) else v for k, v in message.args.items()}
-            return self._rendered(Message(message.key, found))
+            return self._rendered(Message(message.key, {k: self._figure(v) for k, v in message.args.items()}))
         except (KeyError, IndexError, ValueError, TypeError) as error:
             log.error("message %s cannot be rendered in %s: %r", message.key, self.language, error)
             values = ", ".join(f"{k} = {v}" for k, v in message.args.items())
             return clean.line(f"{message.key} ({values})", _SENTENCE_CHARS)
+
+    def _figure(self, value: MessageArg) -> MessageArg:
+        """A string without letters is figures that a check wrote; any other may be a file's name."""
+        plain = isinstance(value, str) and not _LETTER.search(value)
+        return self.figures(value) if plain and isinstance(value, str) else value
 
     def _rendered(self, message: Message) -> str:
         args = {k: self._value(v) for k, v in message.args.items()}
