@@ -90,7 +90,10 @@ class Bench:
         base = msgspec.structs.replace(base, tampering=(*said, *frames.refused))
         began = tuple(run.index for run in raw.cells)
         evidence, snapshots = assemble(base, frames.frames, self.rows, began)
-        notes = [Message("pipeline.blanked", {"cell": i + 1, "means": m}) for i, m in screened.blanked]
+        code = [cell.index for cell in document.cells if cell.kind is CellKind.CODE]
+        notes = [
+            Message("pipeline.blanked", {"cell": code.index(i) + 1, "means": m}) for i, m in screened.blanked
+        ]
         notes += [raw.detail] if raw.detail else []
         return Collected(self.rebuilder.verify(evidence, snapshots), tuple(notes))
 

@@ -66,16 +66,20 @@ def check(
     with shop:
         outcome = self_check(shop, submission, assignment)
     said = spoken(language, found)
-    stdout.print(student_view(outcome, said, "self-check"))
+    whole = found.load(outcome.assignment.id).assignment if outcome.assignment else None
+    stdout.print(student_view(outcome, said, "self-check", whole=whole))
     return conclude([outcome], said)
 
 
 def self_check(shop: Workshop, submission: Submission, id: str | None) -> Outcome:
     """What a student may learn of their own work, without a gradebook."""
+    fatal = submission.fatal
+    if id is None and fatal is not None and len(shop.course.ids()) > 1:
+        # A file that cannot be read says nothing of its practical: what is wrong with it does.
+        return Outcome(submission, None, State.UNREADABLE, shop.level, problems=submission.problems)
     loaded = _assignment(shop.course, submission, id)
     visible = student_view_of(loaded.assignment)
     if submission.document is None:
-        fatal = submission.fatal
         given = nothing(visible, fatal.message) if fatal else None
         return Outcome(submission, visible, State.UNREADABLE, shop.level, given, problems=submission.problems)
     bench = shop.bench(visible.data)
@@ -163,7 +167,7 @@ def ci(
     write_results(outcomes, where, folder, said, pending, os.environ)
     with where.printing(sys.stdout):
         for outcome in outcomes:
-            stdout.print(student_view(outcome, said, "self-check"))
+            stdout.print(student_view(outcome, said, "self-check", hold=pending is Pending.HOLD))
     return conclude(outcomes, said)
 
 

@@ -44,6 +44,7 @@ from grader.model.text import LANGUAGES, Language
 from grader.pipeline import Grader
 from grader.report.explain import explain as explained
 from grader.report.order import by_name, name_key
+from grader.report.table import CsvStyle
 from grader.report.terminal import class_table
 from grader.report.words import DASH, Words
 from grader.report.write import write_reports
@@ -128,7 +129,8 @@ def report(shop: Workshop, outcomes: list[Outcome], whole: list[Outcome], langua
 
 def write_all(shop: Workshop, whole: list[Outcome], language: Language) -> Path:
     expected = {loaded.assignment.id: loaded.expected for loaded in shop.course}
-    return write_reports(by_name(whole), shop.out, expected, language)
+    style = CsvStyle(shop.course.csv) if shop.course.csv else None
+    return write_reports(by_name(whole), shop.out, expected, language, style)
 
 
 def fit_for(course: Course, assignment: str | None) -> Callable[[Document], float]:

@@ -45,6 +45,8 @@ class Course:
     language: Language = "es"
     roster: tuple[Student, ...] = ()
     title: str = ""
+    csv: str = ""
+    """"comma" or "semicolon", for grades.csv; "": as the language does."""
     _cache: dict[str, Loaded] = field(default_factory=dict, repr=False, compare=False)
 
     def ids(self) -> tuple[str, ...]:
@@ -102,7 +104,11 @@ def _open(root: Path) -> Course:
     language = settings.get("language", "es")
     if language not in LANGUAGES:
         raise CourseError("course.bad_language", file=str(path), language=str(language))
-    return Course(root, language, _roster(settings.get("roster", []), path), str(settings.get("title", "")))
+    csv = settings.get("csv", "")
+    if csv not in {"", "comma", "semicolon"}:
+        raise CourseError("course.bad_csv", file=str(path), csv=str(csv))
+    roster, title = _roster(settings.get("roster", []), path), str(settings.get("title", ""))
+    return Course(root, language, roster, title, csv)
 
 
 def _roster(entries: object, path: Path) -> tuple[Student, ...]:

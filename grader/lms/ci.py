@@ -88,7 +88,9 @@ def write_results(
     replace_file(written[0], junit(outcomes, language, pending=pending, render=render))
     for outcome, stem in zip(outcomes, stems, strict=True):
         written.append(folder / "results" / f"{stem}.json")
-        replace_file(written[-1], to_json(outcome, audience="self-check", render=render))
+        replace_file(
+            written[-1], to_json(outcome, audience="self-check", hold=pending is Pending.HOLD, render=render)
+        )
     if platform is Platform.GITHUB:
         text = github.summary(outcomes, language, pending=pending, render=render)
         summary = github.write_summary(text, environ)

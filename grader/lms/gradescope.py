@@ -20,11 +20,11 @@ from typing import Any
 import msgspec
 
 from grader.lms.errors import LmsError
-from grader.lms.lines import UNMARKED, Line, lines, notices, student
+from grader.lms.lines import Line, lines, notices, student
 from grader.messages import render as catalogue_render
 from grader.model.assignment import Visibility
 from grader.model.outcome import Outcome, State
-from grader.model.result import Status
+from grader.model.result import UNMARKED, Status
 from grader.model.submission import Student
 from grader.model.text import Language
 from grader.report import clean

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from grader.lms.gradescope import Pending
-from grader.lms.lines import UNMARKED, Line, lines, notices, seen, student, title
+from grader.lms.lines import Line, lines, notices, seen, student, title
 from grader.messages import render as catalogue_render
 from grader.model.outcome import Outcome, State
-from grader.model.result import Status
+from grader.model.result import UNMARKED, Status
 from grader.model.text import Language
 from grader.report.audience import Audience
 from grader.report.words import Render, Words, plain

@@ -27,6 +27,10 @@ class Status(StrEnum):
     """Not decided at the level that was asked for: nobody's fault, and not in the gradable maximum."""
 
 
+UNMARKED = frozenset({Status.REVIEW, Status.UNGRADED, Status.UNDECIDED})
+"""Without a mark (yet): nothing earned there is no zero."""
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """One thing side by side, as words: what, expected, observed, and how well it is known."""

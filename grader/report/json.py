@@ -105,7 +105,7 @@ class ExerciseJson(Struct, frozen=True):
 
 
 class GradeJson(Struct, frozen=True):
-    earned: str
+    earned: str | None
     pending: str
     ungraded: str
     undecided: str
@@ -137,17 +137,27 @@ class ResultJson(Struct, frozen=True):
     seconds: float
 
 
-def to_json(outcome: Outcome, *, audience: Audience = "staff", render: Render = catalogue_render) -> bytes:
-    """The document, indented, UTF-8. For other audiences than staff, what they may not see is left out."""
-    document = _Writer(audience, render).result(outcome)
+def to_json(
+    outcome: Outcome,
+    *,
+    audience: Audience = "staff",
+    hold: bool = False,
+    render: Render = catalogue_render,
+) -> bytes:
+    """The document, indented, UTF-8. For other audiences than staff, what they may not see is left out.
+
+    Args:
+        hold: keep the total back while a person still has to mark something.
+    """
+    document = _Writer(audience, render, hold=hold).result(outcome)
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
 class _Writer:
     """Turns values of the model into those of the document, for one audience."""
 
-    def __init__(self, audience: Audience, render: Render) -> None:
-        self.audience = audience
+    def __init__(self, audience: Audience, render: Render, *, hold: bool) -> None:
+        self.audience, self.hold = audience, hold
         self._words = {language: Words(language, render) for language in LANGUAGES}
 
     def result(self, outcome: Outcome) -> ResultJson:
@@ -190,7 +200,7 @@ class _Writer:
 
     def _grade(self, grade: Grade, assignment: Assignment | None) -> GradeJson:
         return GradeJson(
-            earned=plain(grade.earned),
+            earned=None if self.hold and grade.pending else plain(grade.earned),
             pending=plain(grade.pending),
             ungraded=plain(grade.ungraded),
             undecided=plain(grade.undecided),

@@ -7,6 +7,7 @@ from grader.model.expected import MeasuredBand
 from grader.model.graph import ConfigValue, Layer
 from grader.report import clean
 from grader.report.curve import Curve, accuracy_key, curve
+from grader.report.failures import code_numbers
 from grader.report.views import CurveWords, Fact, LayerRow, Training
 from grader.report.words import DASH, Words
 
@@ -25,7 +26,7 @@ def training(
     layers = episode.graph.layers
     return Training(
         anchor=anchor,
-        label=label(episode, words),
+        label=label(episode, evidence, words),
         facts=tuple(_facts(episode, words)),
         notes=tuple(_notes(episode, evidence, words)),
         curve=drawn,
@@ -40,11 +41,12 @@ def training(
     )
 
 
-def label(episode: Episode, words: Words) -> str:
-    """ "cell 7 (model, model_2)": which training this is, in few words."""
+def label(episode: Episode, evidence: Evidence, words: Words) -> str:
+    """ "code cell 7 (model, model_2)": which training this is, in few words."""
     names = ", ".join(clean.line(n, 60) for n in episode.names[:4])
     key = "report.training.label" if names else "report.training.label_unnamed"
-    return words.say(key, cell=episode.cell + 1, names=names)
+    number = code_numbers(evidence).get(episode.cell, episode.cell + 1)
+    return words.say(key, cell=number, names=names)
 
 
 def _params(episode: Episode) -> int:
@@ -174,7 +176,10 @@ def _epochs(episode: Episode, key: str, words: Words) -> tuple[tuple[str, str, s
     def at(values: tuple[float | None, ...], i: int) -> str:
         return _value(values[i] if i < len(values) else None, words)
 
-    return tuple((str(i + 1), at(train, i), at(validation, i)) for i in kept)
+    rows = [(str(i + 1), at(train, i), at(validation, i)) for i in kept]
+    if len(rows) < count:
+        rows.insert(-1, ("…", "…", "…"))  # epochs are left out here
+    return tuple(rows)
 
 
 def _value(value: float | None, words: Words) -> str:

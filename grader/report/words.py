@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from babel.numbers import format_decimal, format_percent
 
 from grader.messages import render as catalogue_render
-from grader.model.result import Status
+from grader.model.result import UNMARKED, ExerciseGrade, Scored, Status
 from grader.model.text import Language, Message, MessageArg, Text
 from grader.report import clean
 
@@ -88,6 +88,19 @@ class Words:
 
     def text(self, text: Text) -> str:
         return clean.line(text.in_(self.language))
+
+    def earned(self, scored: Scored) -> str:
+        """What a check earned; a check without a mark has not earned a zero."""
+        if scored.result.status is Status.REVIEW:
+            return self.say("report.pending_short")
+        return DASH if scored.result.status in UNMARKED else self.points(scored.earned)
+
+    def standing(self, graded: ExerciseGrade) -> str:
+        """What an exercise earned so far, with a word where a person still has to mark some of it."""
+        decided = any(s.result.status not in UNMARKED for s in graded.scored if s.points)
+        parts = [self.points(graded.earned)] if decided else []
+        parts += [self.say("report.pending_short")] if graded.pending else []
+        return " + ".join(parts) or (DASH if graded.points else self.points(graded.earned))
 
     def points(self, points: Decimal) -> str:
         """At most two decimals, in the language's own notation: "6,75"."""

@@ -19,7 +19,7 @@ from grader.model.text import Language
 from grader.report.classpage import by_assignment
 from grader.report.html import render_class, render_student
 from grader.report.json import to_json
-from grader.report.table import grades_csv
+from grader.report.table import CsvStyle, grades_csv
 from grader.report.words import Render
 
 _UNSAFE = re.compile(r"[^\w.@-]")
@@ -35,6 +35,7 @@ def write_reports(
     out: Path,
     expected_by_assignment: Mapping[str, Expected],
     language: Language,
+    csv_style: CsvStyle | None = None,
     *,
     render: Render = catalogue_render,
 ) -> Path:
@@ -48,7 +49,9 @@ def write_reports(
     shelves = _shelves(outcomes, out)
     note_written(out, [path for shelf in shelves for path in shelf.files()] + [out / "index.html"])
     for shelf in shelves:
-        replace_file(shelf.folder / "grades.csv", grades_csv(shelf.outcomes, language, render=render))
+        replace_file(
+            shelf.folder / "grades.csv", grades_csv(shelf.outcomes, language, csv_style, render=render)
+        )
     for shelf in shelves:
         for outcome, stem in shelf.stems:
             replace_file(shelf.folder / "json" / f"{stem}.json", to_json(outcome, render=render))

@@ -176,14 +176,14 @@ def test_a_training_judged_by_two_exercises_is_shown_once() -> None:
     """And both link to it, by cell number and variable names."""
     found = page(factory.passing(), "en")
     assert sum("training" in (a.get("class") or "") for _, a in found.elements) == 1
-    assert found.words.count("Training judged: cell 8 (model, modelo_1)") == 7
+    assert found.words.count("Training judged: code cell 5 (model, modelo_1)") == 7
 
 
 def test_the_first_cause_is_explained_in_words() -> None:
     """The root error first, what follows from it apart."""
     words = page(factory.middling(), "en").words
-    assert "The first error is in cell 5 of the notebook. Start there: It imports a package" in words
-    assert "Cell 6 fails because cell 5 never defined something it needs." in words
+    assert "The first error is in code cell 3 of the notebook. Start there: It imports a package" in words
+    assert "Code cell 4 fails because code cell 3 never defined something it needs." in words
 
 
 def test_what_was_shortened_is_said() -> None:

@@ -131,3 +131,12 @@ def test_no_sentence_leaves_the_plural_to_the_reader(language: Language) -> None
     """No "(s)": the catalogue has a form for each."""
     assert [key for key, text in catalogue(language).items() if re.search(r"\w\((?:s|es)\)", text)] == []
     assert render(Message("inputs.failed", {"n": 1, "at_least": 2}), language)
+
+
+def test_epochs_left_out_of_the_table_are_marked() -> None:
+    """Row 50 of a hundred is not taken for the last but one."""
+    long = msgspec.structs.replace(factory.episode(), history={"accuracy": tuple(0.5 for _ in range(100))})
+    page = render_student(
+        factory.outcome(factory.good(), seen=factory.evidence(episodes=(long,))), None, "es"
+    )
+    assert page.count(">…<") == 3
