@@ -40,7 +40,8 @@ class Bench:
     """All that collecting needs besides the submission: one dataset, one sandbox, one rebuilder."""
 
     served: Served
-    executor: Executor
+    executor: Executor | None
+    """None at level static, where nothing runs: it then needs no sandbox."""
     rebuilder: Rebuilder
     budget: Budget
     seed: int = 1
@@ -68,7 +69,7 @@ class Bench:
         Raises:
             ExecutionError: the sandbox itself could not be started.
         """
-        if self.budget.level is Level.STATIC:
+        if self.executor is None or self.budget.level is Level.STATIC:
             return Collected(self._base(assignment, document, None))
         screened = screen(document)
         job = Job(
@@ -89,7 +90,10 @@ class Bench:
         base = msgspec.structs.replace(base, tampering=(*said, *frames.refused))
         began = tuple(run.index for run in raw.cells)
         evidence, snapshots = assemble(base, frames.frames, self.rows, began)
-        notes = [Message("pipeline.blanked", {"cell": i + 1, "means": m}) for i, m in screened.blanked]
+        code = [cell.index for cell in document.cells if cell.kind is CellKind.CODE]
+        notes = [
+            Message("pipeline.blanked", {"cell": code.index(i) + 1, "means": m}) for i, m in screened.blanked
+        ]
         notes += [raw.detail] if raw.detail else []
         return Collected(self.rebuilder.verify(evidence, snapshots), tuple(notes))
 

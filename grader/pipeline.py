@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
@@ -21,7 +22,7 @@ from grader.gradebook.book import Gradebook
 from grader.gradebook.run import Run
 from grader.gradebook.values import Basis, HandMark, Stored
 from grader.model.budget import BUDGETS, Level
-from grader.model.errors import GraderError
+from grader.model.errors import ExecutionError, GraderError
 from grader.model.evidence import SCHEMA, Ended, Evidence
 from grader.model.expected import Expected
 from grader.model.outcome import Outcome, State
@@ -38,6 +39,10 @@ log = logging.getLogger(__name__)
 MORE = 4
 """Times the rows of the first retraining that the second uses."""
 RETRAIN_SEED = 20_000
+ABSENT = "intake.absent"
+"""What intake says of those who handed in nothing."""
+THREADS = "grading"
+"""How the names of the threads that grade begin."""
 FRAMEWORKS = ("tensorflow", "keras", "torch", "numpy", "scikit-learn")
 
 
@@ -64,6 +69,8 @@ class Settings:
     """Collect evidence anew even when there is some."""
     retry_stopped: bool = False
     """Collect anew what a limit of clock, memory or output cut short: the limits are others now."""
+    absent_from: str | None = None
+    """Id of the practical that those on the roster who handed in nothing are missing from, where known."""
 
 
 @dataclass(frozen=True)
@@ -81,18 +88,28 @@ class Grader:
     bench: Callable[[str], Bench]
     settings: Settings = Settings()
     notify: Callable[[Step], None] = lambda step: None
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Once set, nothing more is written down: what is still running was killed, and is no student's fault."""
 
     def grade(self, run: Run, submissions: Sequence[Submission]) -> Iterator[Outcome]:
-        """Outcomes as they are reached. One bad submission never stops the others."""
-        pool = ThreadPoolExecutor(self.settings.workers, thread_name_prefix="grading")
+        """Outcomes as they are reached. One bad submission never stops the others.
+
+        All are recorded first: should this be interrupted, a regrade knows who is still missing.
+        """
+        for submission in submissions:
+            run.record_submission(submission, self.recognised(submission))
+        pool = ThreadPoolExecutor(self.settings.workers, thread_name_prefix=THREADS)
         try:
             waiting: set[Future[Outcome]] = {pool.submit(self._safely, run, s) for s in submissions}
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
+        except KeyboardInterrupt:
+            self.stop.set()
+            raise
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=not self.stop.is_set(), cancel_futures=True)
 
     def _safely(self, run: Run, submission: Submission) -> Outcome:
         started = time.monotonic()
@@ -110,7 +127,9 @@ class Grader:
 
     def _failed(self, submission: Submission, why: Message) -> Outcome:
         problems = (*submission.problems, Problem(Severity.FATAL, why))
-        return Outcome(submission, None, State.FAILED, self.settings.level, problems=problems)
+        id = self.recognised(submission)
+        assignment = self.course.load(id).assignment if id else None
+        return Outcome(submission, assignment, State.FAILED, self.settings.level, problems=problems)
 
     def _grade_one(self, run: Run, submission: Submission) -> Outcome:
         loaded = self._assignment(submission)
@@ -125,6 +144,7 @@ class Grader:
         problems = submission.problems
         if evidence is None:
             collected = self._collect(submission, loaded, basis)
+            self._go_on()
             evidence = collected.evidence
             problems += tuple(Problem(Severity.WARNING, note) for note in collected.notes)
         if evidence.ended is Ended.FAILED:
@@ -133,16 +153,29 @@ class Grader:
             )
         self.notify(Step(submission.student.key, "judging"))
         results, evidence = self._judge(loaded, evidence, basis)
+        self._go_on()
         outcome = self._score(run, submission, loaded, basis, results, evidence, problems)
         run.finish(outcome, basis)
         return self._marked(outcome)
+
+    def _go_on(self) -> None:
+        """Raises ExecutionError once grading was interrupted: a kernel that we killed proves nothing."""
+        if self.stop.is_set():
+            raise ExecutionError("pipeline.interrupted")
+
+    def recognised(self, submission: Submission) -> str:
+        """Id of the practical that a submission belongs to, "" when nothing tells."""
+        loaded = self._assignment(submission)
+        return loaded.assignment.id if loaded else ""
 
     def _assignment(self, submission: Submission) -> Loaded | None:
         """What to grade against; None when nothing tells (and no id was given)."""
         if self.settings.assignment is not None:
             return self.course.load(self.settings.assignment)
         if submission.document is None:
-            return None
+            fatal, absent_from = submission.fatal, self.settings.absent_from
+            absent = fatal is not None and fatal.message.key == ABSENT
+            return self.course.load(absent_from) if absent and absent_from else None
         known = {loaded.assignment.id: loaded for loaded in self.course}
         found = recognise(submission.document, (loaded.assignment for loaded in known.values()))
         if found is None and len(known) == 1:
@@ -157,7 +190,7 @@ class Grader:
             name = submission.document.path if submission.document else submission.origin
             fatal = Problem(Severity.FATAL, Message("course.unrecognised", {"file": name}))
             problems = (*problems, fatal)
-        absent = fatal.message.key == "intake.absent"
+        absent = fatal.message.key == ABSENT
         given = None
         if loaded is not None and not absent:
             given = nothing(loaded.assignment, fatal.message)
@@ -209,7 +242,7 @@ class Grader:
             on_cell,
             lambda: self.notify(Step(student, "verifying")),
         )
-        if collected.evidence.ended is Ended.FAILED:
+        if collected.evidence.ended is Ended.FAILED or self.stop.is_set():
             return collected
         return replace(collected, evidence=self.store.put(basis.evidence, collected.evidence))
 
@@ -218,7 +251,7 @@ class Grader:
     ) -> tuple[tuple[CheckResult, ...], Evidence]:
         bench = self.bench
         results, grown = retrained(loaded, evidence, lambda: bench(loaded.assignment.data).rebuilder)
-        if grown is not evidence:
+        if grown is not evidence and not self.stop.is_set():
             grown = self.store.put(basis.evidence, grown)
         return results, grown
 
@@ -250,11 +283,12 @@ class Grader:
 
     def outcome(self, stored: Stored, loaded: Loaded | None, evidence: Evidence | None) -> Outcome:
         """What the gradebook holds of a finished grading."""
-        given = stored.grade and with_marks(stored.grade, _points(stored.marks))
+        # Checks that an interrupted run had reached are no grade.
+        given = with_marks(stored.grade, _points(stored.marks)) if stored.state and stored.grade else None
         return Outcome(
             stored.submission,
             loaded.assignment if loaded else None,
-            stored.state or State.FAILED,
+            stored.state or State.UNFINISHED,
             stored.basis.level if stored.basis else self.settings.level,
             given,
             evidence,
@@ -263,16 +297,43 @@ class Grader:
             seconds=stored.seconds,
         )
 
-    def regrade(self, run: Run) -> Iterator[Outcome]:
-        """Judge every stored submission again on its stored evidence; no student code runs."""
-        for entry in self.book.entries():
+    def whole(self, outcomes: Sequence[Outcome] = ()) -> list[Outcome]:
+        """These outcomes, and all else that the gradebook holds: what reports are made from."""
+        here = {(o.submission.student.key, o.assignment.id if o.assignment else "") for o in outcomes}
+        entries = self.book.entries()
+        somewhere = {entry.student for entry in entries if entry.assignment}
+        others = [
+            self.kept(entry.student, entry.assignment)
+            for entry in entries
+            if (entry.student, entry.assignment) not in here
+            # Missing from a class whose practical was not known then: another entry says more.
+            and not (not entry.assignment and entry.state is State.ABSENT and entry.student in somewhere)
+        ]
+        return [*outcomes, *others]
+
+    def kept(self, student: str, assignment: str) -> Outcome:
+        """What the gradebook and the evidence store hold of one student's work."""
+        stored = self.book.load(student, assignment)
+        evidence = self.store.get(stored.basis.evidence) if stored.basis and stored.basis.evidence else None
+        return self.outcome(stored, self._loaded(assignment), evidence)
+
+    def _loaded(self, assignment: str) -> Loaded | None:
+        """The practical; None where this course has it no more (or there was none)."""
+        return self.course.load(assignment) if assignment in self.course.ids() else None
+
+    def regrade(self, run: Run, assignment: str | None = None) -> Iterator[Outcome]:
+        """Judge stored submissions again on their stored evidence; no student code runs.
+
+        Those whose grading was interrupted are among the outcomes, as UNFINISHED.
+        """
+        for entry in self.book.entries(assignment):
             stored = self.book.load(entry.student, entry.assignment)
             yield self._regrade_one(run, stored)
 
     def _regrade_one(self, run: Run, stored: Stored) -> Outcome:
-        loaded = self.course.load(stored.assignment) if stored.assignment else None
+        loaded = self._loaded(stored.assignment)
         evidence = self.store.get(stored.basis.evidence) if stored.basis and stored.basis.evidence else None
-        if loaded is None or stored.basis is None or evidence is None:
+        if loaded is None or stored.state is None or stored.basis is None or evidence is None:
             return self.outcome(stored, loaded, evidence)
         basis = replace(stored.basis, rubric=loaded.digest)
         results, evidence = self._judge(loaded, evidence, basis)

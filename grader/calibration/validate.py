@@ -19,7 +19,7 @@ from grader.scoring.score import grade
 FIRST_SEED = 1001
 """Calibration uses seeds from 1: a band is not proved on the runs it was made of."""
 ACCEPTED = {Status.PASSED, Status.REVIEW}
-NEVER_MACHINE = {Status.REVIEW, Status.UNGRADED}
+NEVER_MACHINE = {Status.REVIEW, Status.UNGRADED, Status.UNDECIDED}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import functools
 import logging
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -15,6 +16,8 @@ from typer.core import TyperGroup
 from grader import __version__
 from grader.cli import authoring, checking, grading, upkeep
 from grader.cli.console import language, stderr
+from grader.cli.interrupt import Interrupted, leave
+from grader.cli.lookup import near
 from grader.cli.status import Exit
 from grader.messages import render
 from grader.model.errors import CourseError, GraderError, IntakeError, UsageError
@@ -25,6 +28,9 @@ class PathOrCommand(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in self.commands and not args[0].startswith("-"):
+            meant = near(args[0], self.commands)
+            if meant and not Path(args[0]).exists():
+                raise UsageError("cli.no_such_command", word=args[0], near=meant)
             args = ["run", *args]
         return super().resolve_command(ctx, args)
 
@@ -60,7 +66,11 @@ def _exiting(command: Callable[..., int]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
-        raise typer.Exit(int(command(*args, **kwargs)))
+        try:
+            status = int(command(*args, **kwargs))
+        except KeyboardInterrupt:
+            raise Interrupted from None
+        raise typer.Exit(status)
 
     return run
 
@@ -93,6 +103,8 @@ def main(args: list[str] | None = None) -> None:
     except GraderError as error:  # ours: sandbox, gradebook, store, a platform's files
         _say(error)
         sys.exit(Exit.UNGRADED)
+    except Interrupted:
+        leave()
 
 
 def _say(error: GraderError) -> None:

@@ -12,12 +12,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from grader.cli.console import stderr, stdout
-from grader.cli.grading import spoken
+from grader.cli.grading import course_of, spoken
 from grader.cli.options import CourseOption, DataOption, DownloadOption, LanguageOption, WorkersOption
 from grader.cli.sheets import bands, practicals, rubric, soundness
 from grader.cli.status import Exit
 from grader.cli.workshop import Workshop, cores
-from grader.course import Course, Loaded, find_course
+from grader.course import Course, Loaded
 from grader.evidence.store import EvidenceStore
 from grader.model.budget import Level
 
@@ -36,7 +36,7 @@ CACHE = Path(".calibration")
 
 def assignments(course: CourseOption = None, language: LanguageOption = None) -> int:
     """List the practicals of a course."""
-    found = find_course(course)
+    found = course_of(course)
     said = spoken(language, found)
     stdout.print(practicals(found, said))
     return Exit.GRADED
@@ -44,7 +44,7 @@ def assignments(course: CourseOption = None, language: LanguageOption = None) ->
 
 def show(id: IdArgument, course: CourseOption = None, language: LanguageOption = None) -> int:
     """Show a practical's rubric, who may see each check, and its bands."""
-    found = find_course(course)
+    found = course_of(course)
     said = spoken(language, found)
     stdout.print(rubric(found.load(id), said))
     return Exit.GRADED
@@ -65,7 +65,7 @@ def calibrate(
     from grader.calibration.calibrate import calibrate as measure
     from grader.calibration.publish import publish, write_expected
 
-    found = find_course(course)
+    found = course_of(course)
     loaded = found.load(id)
     with _shop(found, level, data, download=download, workers=workers) as shop, _progress() as progress:
         expected = measure(loaded, _runner(shop, loaded, cache, progress), seeds=seeds)
@@ -93,7 +93,7 @@ def validate(
     from grader.calibration.sources import inputs_digest
     from grader.calibration.validate import Validation
 
-    found = find_course(course)
+    found = course_of(course)
     loaded = found.load(id)
     with _shop(found, level, data, download=download, workers=workers) as shop, _progress() as progress:
         runner = _runner(shop, loaded, cache, progress)

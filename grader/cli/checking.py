@@ -15,7 +15,8 @@ from typing import Annotated
 import typer
 
 from grader.cli.console import stdout
-from grader.cli.grading import fit_for, spoken
+from grader.cli.grading import course_of, fit_for, spoken, usable
+from grader.cli.interrupt import interruptible
 from grader.cli.options import (
     AssignmentOption,
     CourseOption,
@@ -28,9 +29,9 @@ from grader.cli.options import (
     TimeoutOption,
     TrustOption,
 )
-from grader.cli.status import status_of
+from grader.cli.status import conclude
 from grader.cli.workshop import Workshop, cores
-from grader.course import Course, Loaded, find_course
+from grader.course import Course, Loaded
 from grader.course.recognise import recognise
 from grader.intake import collect, collect_one
 from grader.lms.ci import Pending, Platform, detect, write_results
@@ -58,22 +59,27 @@ def check(
     """Check your own work: what is right, what is missing, and a hint."""
     if not notebook.is_file():
         raise UsageError("cli.no_such_path", path=str(notebook))
-    found = find_course(course)
+    found = course_of(course)
     with tempfile.TemporaryDirectory() as scratch:
         (submission, *_) = collect(notebook, scratch=Path(scratch))
     shop = Workshop(found, Path("."), level, seed, 1, data, download=True, unprotected=True, timeout=timeout)
     with shop:
         outcome = self_check(shop, submission, assignment)
-    stdout.print(student_view(outcome, spoken(language, found), "self-check"))
-    return status_of([outcome])
+    said = spoken(language, found)
+    whole = found.load(outcome.assignment.id).assignment if outcome.assignment else None
+    stdout.print(student_view(outcome, said, "self-check", whole=whole))
+    return conclude([outcome], said)
 
 
 def self_check(shop: Workshop, submission: Submission, id: str | None) -> Outcome:
     """What a student may learn of their own work, without a gradebook."""
+    fatal = submission.fatal
+    if id is None and fatal is not None and len(shop.course.ids()) > 1:
+        # A file that cannot be read says nothing of its practical: what is wrong with it does.
+        return Outcome(submission, None, State.UNREADABLE, shop.level, problems=submission.problems)
     loaded = _assignment(shop.course, submission, id)
     visible = student_view_of(loaded.assignment)
     if submission.document is None:
-        fatal = submission.fatal
         given = nothing(visible, fatal.message) if fatal else None
         return Outcome(submission, visible, State.UNREADABLE, shop.level, given, problems=submission.problems)
     bench = shop.bench(visible.data)
@@ -136,8 +142,9 @@ def ci(
 ) -> int:
     """Grade in a pipeline: exit 0 means graded, 3 that we failed; a failure of ours yields no score."""
     where = platform or detect(os.environ)
-    found = find_course(course)
+    found = course_of(course)
     folder = out or Path("grades")
+    usable(folder)
     shop = Workshop(found, folder, level, seed, cores(), data, download, trust, timeout, memory)
     said = spoken(language, found)
     fit = fit_for(found, assignment)
@@ -153,12 +160,15 @@ def ci(
     with shop, shop.book() as book, book.run("ci") as held:
         settings = replace(shop.settings, assignment=assignment)
         grader = Grader(found, book, shop.store, shop.served, shop.bench, settings)
-        outcomes = list(grader.grade(held, handed_in))
+        for id in {grader.recognised(s) for s in handed_in} - {""}:
+            shop.served(found.load(id).assignment.data)  # what cannot be had is a usage error
+        with interruptible(grader.stop, said):
+            outcomes = list(grader.grade(held, handed_in))
     write_results(outcomes, where, folder, said, pending, os.environ)
     with where.printing(sys.stdout):
         for outcome in outcomes:
-            stdout.print(student_view(outcome, said, "self-check"))
-    return status_of(outcomes)
+            stdout.print(student_view(outcome, said, "self-check", hold=pending is Pending.HOLD))
+    return conclude(outcomes, said)
 
 
 _SOMEBODY = Student("submission", "submission")

@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
-from grader.cli.console import stderr, stdout
+from grader.cli.console import speak, stderr, stdout
+from grader.cli.interrupt import interruptible
+from grader.cli.lookup import find_check, find_entry
 from grader.cli.options import (
     AssignmentOption,
     CourseOption,
@@ -26,12 +28,14 @@ from grader.cli.options import (
     WorkersOption,
 )
 from grader.cli.progress import Display
-from grader.cli.status import Exit, status_of
+from grader.cli.roll import call_roll, is_absent
+from grader.cli.status import Exit, conclude
 from grader.cli.workshop import BOOK, Workshop, cores
 from grader.course import Course, find_course
 from grader.course.recognise import score
 from grader.gradebook.book import user
 from grader.intake import collect
+from grader.model.assignment import Check
 from grader.model.budget import Level
 from grader.model.errors import UsageError
 from grader.model.outcome import Outcome
@@ -39,7 +43,10 @@ from grader.model.submission import Document
 from grader.model.text import LANGUAGES, Language
 from grader.pipeline import Grader
 from grader.report.explain import explain as explained
+from grader.report.order import by_name, name_key
+from grader.report.table import CsvStyle
 from grader.report.terminal import class_table
+from grader.report.words import DASH, Words
 from grader.report.write import write_reports
 
 OUT = Path("grades")
@@ -61,45 +68,69 @@ def run(
     timeout: TimeoutOption = None,
     memory: MemoryOption = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again even what was graded already.")] = False,
+    replace_grades: Annotated[
+        bool, typer.Option("--replace", help="An absence may take the place of a grade given before.")
+    ] = False,
     trust: TrustOption = False,
 ) -> int:
     """Grade submissions: tables here, reports under --out."""
+    found = course_of(course)
+    said = spoken(language, found)
     if not submissions.exists():
         raise UsageError("cli.no_such_path", path=str(submissions))
-    found = find_course(course)
+    usable(out)
     shop = Workshop(found, out, level, seed, workers or cores(), data, download, trust, timeout, memory)
-    return grade_into(shop, submissions, assignment, spoken(language, found), fresh=fresh)
+    return grade_into(shop, submissions, assignment, said, fresh=fresh, replaced=replace_grades)
 
 
 def grade_into(
-    shop: Workshop, submissions: Path, assignment: str | None, language: Language, *, fresh: bool = False
+    shop: Workshop,
+    submissions: Path,
+    assignment: str | None,
+    language: Language,
+    *,
+    fresh: bool = False,
+    replaced: bool = False,
 ) -> int:
     """Grade a path into the workshop's gradebook, write every report and print the class's table."""
-    settings = replace(shop.settings, assignment=assignment, fresh=fresh)
     handed_in = collect(
         submissions,
         roster=shop.course.roster,
         scratch=shop.out / "scratch",
         score=fit_for(shop.course, assignment),
     )
-    if not handed_in:
-        raise UsageError("cli.nothing_found", path=str(submissions))
-    with shop, shop.book() as book, Display(language) as display:
-        display.expect(handed_in)
-        grader = Grader(shop.course, book, shop.store, shop.served, shop.bench, settings, notify=display.step)
-        with book.run("grade") as held:
-            outcomes = list(grader.grade(held, handed_in))
-    report(shop, outcomes, language)
-    return status_of(outcomes)
+    settings = replace(shop.settings, assignment=assignment, fresh=fresh)
+    with shop, shop.book() as book:
+        grader = Grader(shop.course, book, shop.store, shop.served, shop.bench, settings)
+        practicals = sorted({id for s in handed_in if not is_absent(s) and (id := grader.recognised(s))})
+        named = [assignment] if assignment else practicals
+        roll = call_roll(handed_in, book.entries(), named, submissions, replace=replaced)
+        for id in practicals:  # data that cannot be had are a usage error, not a fault of each submission
+            shop.served(shop.course.load(id).assignment.data)
+        grader = replace(grader, settings=replace(settings, absent_from=roll.absent_from))
+        with Display(language) as display, interruptible(grader.stop, language):
+            display.expect(roll.submissions)
+            with book.run("grade") as held:
+                outcomes = list(replace(grader, notify=display.step).grade(held, roll.submissions))
+        report(shop, outcomes, grader.whole(outcomes), language)
+    if roll.kept:
+        kept = ", ".join(sorted(roll.kept, key=name_key))
+        told = Words(language).say("cli.kept", n=len(roll.kept), names=kept)
+        stderr.print(told, markup=False, soft_wrap=True)
+    return conclude(outcomes, language)
 
 
-def report(shop: Workshop, outcomes: list[Outcome], language: Language) -> None:
-    """Write all reports and print the table and where the pages are."""
-    outcomes.sort(key=lambda o: o.submission.student.name.casefold())
-    expected = {loaded.assignment.id: loaded.expected for loaded in shop.course}
-    page = write_reports(outcomes, shop.out, expected, language)
-    stdout.print(class_table(outcomes, language))
+def report(shop: Workshop, outcomes: list[Outcome], whole: list[Outcome], language: Language) -> None:
+    """Write the reports of all that the gradebook holds; print these outcomes' table and the page's path."""
+    page = write_all(shop, whole, language)
+    stdout.print(class_table(by_name(outcomes), language))
     stdout.print(str(page), soft_wrap=True)
+
+
+def write_all(shop: Workshop, whole: list[Outcome], language: Language) -> Path:
+    expected = {loaded.assignment.id: loaded.expected for loaded in shop.course}
+    style = CsvStyle(shop.course.csv) if shop.course.csv else None
+    return write_reports(by_name(whole), shop.out, expected, language, style)
 
 
 def fit_for(course: Course, assignment: str | None) -> Callable[[Document], float]:
@@ -112,86 +143,139 @@ def fit_for(course: Course, assignment: str | None) -> Callable[[Document], floa
     return fit
 
 
+def course_of(explicit: Path | None) -> Course:
+    """The course, whose language errors are in from now on."""
+    found = find_course(explicit)
+    speak(found.language)
+    return found
+
+
 def spoken(wanted: str | None, course: Course) -> Language:
-    if wanted is None:
-        return course.language
+    """The language asked for, else the course's; errors are in it from now on."""
     for language in LANGUAGES:
-        if language == wanted:
+        if language == (wanted or course.language):
+            speak(language)
             return language
-    raise UsageError("cli.bad_language", language=wanted)
+    raise UsageError("cli.bad_language", language=str(wanted))
 
 
 def regrade(
+    assignment: AssignmentOption = None,
     course: CourseOption = None,
     out: OutOption = OUT,
     language: LanguageOption = None,
     data: DataOption = None,
 ) -> int:
     """Judge all stored submissions again on their stored evidence."""
-    shop = _existing(find_course(course), out, data)
+    shop = existing(course_of(course), out, data)
+    said = spoken(language, shop.course)
+    if assignment is not None:
+        shop.course.load(assignment)
     with shop, shop.book() as book:
+        several = sorted({e.assignment for e in book.entries() if e.assignment})
         grader = Grader(shop.course, book, shop.store, shop.served, shop.bench)
-        with book.run("regrade") as held:
-            outcomes = list(grader.regrade(held))
-    report(shop, outcomes, spoken(language, shop.course))
-    return status_of(outcomes)
+        with book.run("regrade") as held, interruptible(grader.stop, said):
+            outcomes = list(grader.regrade(held, assignment))
+        report(shop, outcomes, grader.whole(outcomes), said)
+    words = Words(said)
+    if assignment is None and len(several) > 1:
+        told = words.say("cli.regraded_all", n=len(several), known=", ".join(several))
+        stderr.print(told, markup=False, soft_wrap=True)
+    return conclude(outcomes, said)
 
 
 def explain(
-    student: Annotated[str, typer.Argument(help="The student's key (the name of the report's file).")],
+    student: Annotated[str, typer.Argument(help="The student's name or key (the report's file name).")],
     exercise: Annotated[str, typer.Argument(help="Exercise id, e.g. 1 or 2c.")],
+    assignment: AssignmentOption = None,
     course: CourseOption = None,
     out: OutOption = OUT,
     language: LanguageOption = None,
 ) -> int:
     """Print every fact, its provenance, the rule and the points of one exercise."""
-    shop = _existing(find_course(course), out, None)
+    shop = existing(course_of(course), out, None)
+    said = spoken(language, shop.course)
     with shop, shop.book() as book:
         grader = Grader(shop.course, book, shop.store, shop.served, shop.bench)
-        shown = False
-        for entry in book.entries():
-            if entry.student == student and entry.assignment:
-                stored = book.load(entry.student, entry.assignment)
-                key = stored.basis.evidence if stored.basis else ""
-                evidence = shop.store.get(key) if key else None
-                loaded = shop.course.load(entry.assignment)
-                outcome = grader.outcome(stored, loaded, evidence)
-                said = spoken(language, shop.course)
-                stdout.print(explained(outcome, exercise, said, expected=loaded.expected), markup=False)
-                shown = True
-    if not shown:
-        raise UsageError("cli.no_such_student", student=student, book=str(out / BOOK))
+        entry = find_entry(book.entries(), student, assignment, out / BOOK)
+        outcome = grader.kept(entry.student, entry.assignment)
+        marks = book.load(entry.student, entry.assignment).marks
+        expected = shop.course.load(entry.assignment).expected
+    stdout.print(explained(outcome, exercise, said, expected=expected), markup=False, soft_wrap=True, end="")
+    words = Words(said)
+    for given in marks:
+        if given.part == exercise or given.part.rpartition(".")[0] == exercise:
+            told = words.say(
+                "cli.marked_by",
+                check=given.part,
+                points=words.points(given.points),
+                by=given.by,
+                given=f"{given.given:%Y-%m-%d %H:%M}",
+            )
+            stdout.print(told, markup=False, soft_wrap=True)
     return Exit.GRADED
 
 
 def mark(
-    student: Annotated[str, typer.Argument(help="The student's key.")],
+    student: Annotated[str, typer.Argument(help="The student's name or key.")],
     check: Annotated[str, typer.Argument(help="Check id, e.g. 1.written.")],
     points: Annotated[str, typer.Argument(help="Points, e.g. 0.75.")],
     comment: Annotated[str, typer.Option(help="Shown to the student.")] = "",
     assignment: AssignmentOption = None,
     course: CourseOption = None,
     out: OutOption = OUT,
+    language: LanguageOption = None,
 ) -> int:
-    """Give a check its points by hand."""
-    shop = _existing(find_course(course), out, None)
-    try:
-        value = Decimal(points.replace(",", "."))
-    except InvalidOperation:
-        raise UsageError("cli.bad_points", points=points) from None
+    """Give a check its points by hand; reports and grades.csv have them at once."""
+    shop = existing(course_of(course), out, None)
+    said = spoken(language, shop.course)
+    words = Words(said)
     with shop, shop.book() as book:
-        ids = [e.assignment for e in book.entries(assignment) if e.student == student and e.assignment]
-        if len(ids) != 1:
-            raise UsageError("cli.no_such_student", student=student, book=str(out / BOOK))
-        known = {c.id: c for c in shop.course.load(ids[0]).assignment.checks}
-        if check not in known or value > known[check].points:
-            raise UsageError("cli.bad_mark", check=check, points=points)
-        book.mark(student, ids[0], check, value, by=user(), comment=comment)
-    stderr.print(f"✓ {student} {check} {value}")
+        entry = find_entry(book.entries(), student, assignment, out / BOOK)
+        found = find_check(shop.course.load(entry.assignment).assignment, check)
+        value = _points(points, found, words)
+        book.mark(entry.student, entry.assignment, check, value, by=user(), comment=comment)
+        grader = Grader(shop.course, book, shop.store, shop.served, shop.bench)
+        write_all(shop, grader.whole(), said)
+        grade = grader.kept(entry.student, entry.assignment).grade
+    told = words.say(
+        "cli.marked",
+        student=entry.name,
+        check=check,
+        points=words.points(value),
+        earned=words.points(grade.earned) if grade else DASH,
+        gradable=words.points(grade.gradable) if grade else DASH,
+    )
+    stderr.print(told, markup=False, soft_wrap=True)
     return Exit.GRADED
 
 
-def _existing(course: Course, out: Path, data: Path | None) -> Workshop:
+def _points(typed: str, check: Check, words: Words) -> Decimal:
+    """Points as typed, with a point or a comma. Raises UsageError when they cannot be this check's."""
+    try:
+        value = Decimal(typed.replace(",", "."))
+    except InvalidOperation:
+        raise UsageError("cli.bad_points", points=typed) from None
+    if not value.is_finite() or value < 0:
+        raise UsageError("cli.bad_points", points=typed)
+    if value > check.points:
+        raise UsageError(
+            "cli.too_many_points", points=typed, check=check.id, maximum=words.points(check.points)
+        )
+    return value
+
+
+def usable(out: Path) -> None:
+    """Make the output folder. Raises UsageError when something else is there, or it cannot be made."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError("cli.out_not_folder", out=str(out)) from None
+    except OSError as error:
+        raise UsageError("cli.out_unusable", out=str(out), why=error.strerror or str(error)) from error
+
+
+def existing(course: Course, out: Path, data: Path | None) -> Workshop:
     """The workshop of an earlier grading. Raises UsageError when there is none at `out`."""
     if not (out / BOOK).is_file():
         raise UsageError("cli.no_gradebook", out=str(out))

@@ -16,6 +16,7 @@ from grader.model.submission import Submission
 from grader.model.text import Language, Message
 from grader.pipeline import Step
 from grader.report import clean
+from grader.report.words import Words
 
 
 class Display:
@@ -71,12 +72,19 @@ class Display:
             self._progress.advance(self._all)
         if step.outcome is not None and not step.outcome.reused:
             name = self._names.get(step.student, step.student)
-            self._progress.console.print(f"  {self._verdict(step.outcome):>14}  {name}", markup=False)
+            self._progress.console.print(f"  {name}: {self._verdict(step.outcome)}", markup=False)
 
     def _verdict(self, outcome: Outcome) -> str:
         if outcome.grade is None:
             return self._say(f"report.state.{outcome.state}")
-        return f"{outcome.grade.earned:.2f} / {outcome.grade.gradable:.2f}"
+        grade, words = outcome.grade, Words(self._language)
+        points = words.say(
+            "cli.progress.points", earned=words.points(grade.earned), gradable=words.points(grade.gradable)
+        )
+        waiting = (
+            words.say("cli.progress.pending", points=words.points(grade.pending)) if grade.pending else ""
+        )
+        return f"{points} {waiting}".strip()
 
     def _say(self, key: str) -> str:
         return render(Message(key), self._language)

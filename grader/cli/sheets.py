@@ -50,12 +50,14 @@ def bands(loaded: Loaded, language: Language) -> RenderableType:
 
 
 def _bands(check: str, measured: list[MeasuredBand], language: Language) -> Table:
+    words = Words(language)
     table = _table(language, "variant", "level", "data", right=("n", "mean", "sd", "band", "rejects"))
     table.title, table.title_justify = check, "left"
     for b in measured:
-        power = "—" if b.rejects is None else f"{b.rejects:.0%} / {b.mutant_runs}"
-        row = (b.variant, str(b.level), b.data[:8], str(b.n), f"{b.mean:.3f}", f"{b.sd:.3f}")
-        table.add_row(*row, f"{b.low:.3f}–{b.high:.3f}", power)
+        power = "—" if b.rejects is None else f"{words.percent(b.rejects)} / {b.mutant_runs}"
+        level = words.say(f"report.level_short.{b.level}")
+        row = (b.variant, level, b.data[:8], str(b.n), words.number(b.mean), words.number(b.sd))
+        table.add_row(*row, f"{words.number(b.low)}–{words.number(b.high)}", power)
     return table
 
 

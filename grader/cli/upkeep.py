@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from grader.cli.console import language, stderr, stdout
+from grader.cli.console import language, speak, stderr, stdout
 from grader.cli.grading import OUT, grade_into
 from grader.cli.options import CourseOption, DataOption, OutOption, TrustOption
 from grader.cli.status import Exit
@@ -26,9 +26,7 @@ from grader.model.budget import Level
 from grader.model.errors import CourseError, GraderError, UsageError
 from grader.model.text import Message
 from grader.pipeline import versions
-
-REPORTS = ("reports", "staff", "json", "grades.csv", "index.html", "scratch")
-"""What `grade` writes for people, below --out."""
+from grader.report.write import written
 
 
 def demo(
@@ -82,19 +80,34 @@ def _data_line(shop: Workshop, name: str) -> str:
 def purge(
     out: OutOption = OUT,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    course: CourseOption = None,
 ) -> int:
     """Remove every personal datum that grading wrote below --out."""
+    found = _course_or_none(course)
+    if found is not None:
+        speak(found.language)
     book_path = out / BOOK
     if not book_path.is_file():
         raise UsageError("cli.no_gradebook", out=str(out))
     said = language()
     if not yes:
         typer.confirm(render(Message("cli.purge.sure", {"out": str(out.resolve())}), said), abort=True)
-    written = [path for name in REPORTS if (path := out / name).exists()]
     with Gradebook.open(book_path) as book:
-        purged = book.purge(EvidenceStore(out / CACHE), written)
+        purged = book.purge(EvidenceStore(out / CACHE), [*written(out), *(out / "scratch").glob("intake-*")])
     for suffix in ("", "-wal", "-shm"):
         Path(f"{book_path}{suffix}").unlink(missing_ok=True)
-    shutil.rmtree(out / CACHE, ignore_errors=True)
+    left = _left_over(out)
     stderr.print("✓ " + render(Message("cli.purge.done", asdict(purged)), said), markup=False)
+    if left:
+        names = ", ".join(str(path.relative_to(out)) for path in left[:5]) + ("…" if len(left) > 5 else "")
+        told = Message("cli.purge.left", {"n": len(left), "names": names})
+        stderr.print(render(told, said), markup=False, soft_wrap=True)
     return Exit.GRADED
+
+
+def _left_over(out: Path) -> list[Path]:
+    """Remove the folders that are empty now; the files that `grade` did not write, and that stay."""
+    for folder in sorted((p for p in out.rglob("*") if p.is_dir() and not p.is_symlink()), reverse=True):
+        with suppress(OSError):
+            folder.rmdir()
+    return sorted(p for p in out.rglob("*") if not p.is_dir() or p.is_symlink())

@@ -107,11 +107,12 @@ class Workshop:
             return self._benches[name]
 
     def _make(self, name: str) -> Bench:
-        served, executor = self.served(name), self.executor()
+        served = self.served(name)
+        executor = None if self.level is Level.STATIC else self.executor()
         limits = Limits(threads=self.threads)
         if self.memory is not None:
             limits = replace(limits, memory_bytes=int(self.memory * 2**30))
-        launch = _launcher(served, limits, executor.tier)
+        launch = _launcher(served, limits, executor.tier if executor else "isolated")
         return Bench(
             served,
             executor,

@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
@@ -44,6 +45,8 @@ class Course:
     language: Language = "es"
     roster: tuple[Student, ...] = ()
     title: str = ""
+    csv: str = ""
+    """"comma" or "semicolon", for grades.csv; "": as the language does."""
     _cache: dict[str, Loaded] = field(default_factory=dict, repr=False, compare=False)
 
     def ids(self) -> tuple[str, ...]:
@@ -56,12 +59,21 @@ class Course:
         Raises:
             CourseError: there is none, or its definition or expected values are wrong.
         """
+        if id not in self._cache and id not in self.ids():
+            raise _unknown(id, self.ids(), self.root / "assignments")
         if id not in self._cache:
             self._cache[id] = _load(self.root, id)
         return self._cache[id]
 
     def __iter__(self) -> Iterator[Loaded]:
         return (self.load(id) for id in self.ids())
+
+
+def _unknown(id: str, known: tuple[str, ...], folder: Path) -> CourseError:
+    meant = get_close_matches(id.casefold(), known, 3, 0.5)
+    if meant:
+        return CourseError("course.unknown_assignment.near", id=id, folder=str(folder), near=", ".join(meant))
+    return CourseError("course.unknown_assignment", id=id, folder=str(folder))
 
 
 def find_course(explicit: Path | None = None, *, start: Path | None = None) -> Course:
@@ -92,7 +104,11 @@ def _open(root: Path) -> Course:
     language = settings.get("language", "es")
     if language not in LANGUAGES:
         raise CourseError("course.bad_language", file=str(path), language=str(language))
-    return Course(root, language, _roster(settings.get("roster", []), path), str(settings.get("title", "")))
+    csv = settings.get("csv", "")
+    if csv not in {"", "comma", "semicolon"}:
+        raise CourseError("course.bad_csv", file=str(path), csv=str(csv))
+    roster, title = _roster(settings.get("roster", []), path), str(settings.get("title", ""))
+    return Course(root, language, roster, title, csv)
 
 
 def _roster(entries: object, path: Path) -> tuple[Student, ...]:
@@ -127,8 +143,6 @@ _KEY = re.compile(rf"[a-z0-9](?:[a-z0-9-]{{0,{KEY_LENGTH - 1}}})")
 def _load(root: Path, id: str) -> Loaded:
     folder, reference = root / "assignments" / id, root / "reference" / id
     definition = folder / "assignment.py"
-    if not definition.is_file():
-        raise CourseError("course.unknown_assignment", id=id, folder=str(root / "assignments"))
     assignment = _execute(definition, id)
     expected = _expected(folder, reference, assignment)
     boilerplate = tuple(sorted(_boilerplate(folder)))

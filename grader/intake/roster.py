@@ -54,7 +54,8 @@ class Roster:
         by_name = None if label.blind else self._named(label)
         found = by_name or by_id
         if found is None:
-            return Match(None, _said("intake.not_in_roster", label))
+            key = "intake.not_in_roster_number" if label.lms_id else "intake.not_in_roster"
+            return Match(None, _said(key, label))
         if by_id is not None and not label.blind and by_id != found:
             # A participant number of another assignment: the name is right, the number is somebody else's.
             return Match(found, _said("intake.roster_conflict", label, other=by_id.name))

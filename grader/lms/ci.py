@@ -18,7 +18,7 @@ from grader.model.submission import Student
 from grader.model.text import Language
 from grader.report.json import to_json
 from grader.report.words import Render
-from grader.report.write import file_stems, replace_file
+from grader.report.write import file_stems, note_written, replace_file
 
 __all__ = ["Pending", "Platform", "detect", "write_results"]
 
@@ -82,11 +82,15 @@ def write_results(
     """
     if platform is Platform.GRADESCOPE:
         return _gradescope(outcomes, language, pending, root, render)
+    stems = file_stems(outcomes)
+    note_written(folder, [folder / "junit.xml", *(folder / "results" / f"{stem}.json" for stem in stems)])
     written = [folder / "junit.xml"]
     replace_file(written[0], junit(outcomes, language, pending=pending, render=render))
-    for outcome, stem in zip(outcomes, file_stems(outcomes), strict=True):
+    for outcome, stem in zip(outcomes, stems, strict=True):
         written.append(folder / "results" / f"{stem}.json")
-        replace_file(written[-1], to_json(outcome, audience="self-check", render=render))
+        replace_file(
+            written[-1], to_json(outcome, audience="self-check", hold=pending is Pending.HOLD, render=render)
+        )
     if platform is Platform.GITHUB:
         text = github.summary(outcomes, language, pending=pending, render=render)
         summary = github.write_summary(text, environ)

@@ -35,6 +35,7 @@ _SIGNS = {
     Status.SKIPPED: "⏭️",
     Status.REVIEW: "👤",
     Status.UNGRADED: "⚠️",
+    Status.UNDECIDED: "➖",
 }
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-!|~@:$.])")
 """Punctuation that means something in GitHub's Markdown: links, mentions, mathematics, emoji, tables.
@@ -129,7 +130,7 @@ def _table(found: Sequence[Line], words: Words) -> Iterator[str]:
     yield "| " + " | ".join(markdown(head) for head in heads) + " |"
     yield "| --- | ---: | --- |"
     for line in found:
-        worth = f"{words.points(line.earned)} / {words.points(line.points)}" if line.points else ""
+        worth = f"{line.earned_words} / {words.points(line.points)}" if line.points else ""
         result = f"{_SIGNS[line.status]} {markdown(line.status_word)}"
         yield f"| {markdown(line.name)} | {markdown(worth)} | {result} |"
     yield ""

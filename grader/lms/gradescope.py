@@ -24,7 +24,7 @@ from grader.lms.lines import Line, lines, notices, student
 from grader.messages import render as catalogue_render
 from grader.model.assignment import Visibility
 from grader.model.outcome import Outcome, State
-from grader.model.result import Status
+from grader.model.result import UNMARKED, Status
 from grader.model.submission import Student
 from grader.model.text import Language
 from grader.report import clean
@@ -43,7 +43,6 @@ _VISIBILITY = {
     Visibility.STAFF: "hidden",
 }
 _WITHHELD = "after_published"
-_UNMARKED = frozenset({Status.REVIEW, Status.UNGRADED})
 
 
 class Pending(StrEnum):
@@ -187,12 +186,13 @@ def _test(line: Line, number: str, pending: Pending, words: Words) -> dict[str, 
         "number": number,
         "name": line.name,
         "score": float(line.earned),
-        "max_score": float(line.points),
+        # What the level does not decide is not part of the total at all.
+        "max_score": 0.0 if line.status is Status.UNDECIDED else float(line.points),
         "output": line.text,
         "visibility": _visibility(line, pending),
         "extra_data": {"check": line.check, "status": line.status.value},
     }
-    if line.status in _UNMARKED:
+    if line.status in UNMARKED:
         # No "status": the platform has only passed and failed, and this is neither.
         test["name"] = f"{line.name} [{line.status_word}]"
         test["output"] = "\n".join([words.say(f"lms.test.{_waits(line, pending)}"), line.text]).strip()
@@ -202,7 +202,7 @@ def _test(line: Line, number: str, pending: Pending, words: Words) -> dict[str, 
 
 
 def _waits(line: Line, pending: Pending) -> str:
-    return "ungraded" if line.status is Status.UNGRADED else pending.value
+    return pending.value if line.status is Status.REVIEW else line.status.value
 
 
 def _visibility(line: Line, pending: Pending) -> str:
@@ -217,8 +217,10 @@ def _head(outcome: Outcome, pending: Pending, words: Words) -> list[str]:
     grade = outcome.grade
     if grade and grade.pending:
         said.append(words.say(f"lms.head.{pending.value}", points=words.points(grade.pending)))
-    if grade and grade.gradable < grade.maximum:
-        said.append(words.say("lms.head.ungraded", points=words.points(grade.maximum - grade.gradable)))
+    if grade and grade.ungraded:
+        said.append(words.say("lms.head.ungraded", points=words.points(grade.ungraded)))
+    if grade and grade.undecided:
+        said.append(words.say("lms.head.undecided", points=words.points(grade.undecided)))
     return said
 
 

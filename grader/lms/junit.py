@@ -16,7 +16,7 @@ from grader.lms.gradescope import Pending
 from grader.lms.lines import Line, lines, notices, seen, student, title
 from grader.messages import render as catalogue_render
 from grader.model.outcome import Outcome, State
-from grader.model.result import Status
+from grader.model.result import UNMARKED, Status
 from grader.model.text import Language
 from grader.report.audience import Audience
 from grader.report.words import Render, Words, plain
@@ -31,6 +31,7 @@ _ELEMENTS = {
     Status.SKIPPED: "skipped",
     Status.REVIEW: "skipped",
     Status.UNGRADED: "error",
+    Status.UNDECIDED: "skipped",
 }
 
 
@@ -83,7 +84,7 @@ def _check(
 ) -> None:
     case = _case(suite, group, f"{line.check} · {line.name.partition(' · ')[2]}", taken)
     worth = {"status": line.status.value, "points": plain(line.points)}
-    if line.status not in {Status.REVIEW, Status.UNGRADED}:
+    if line.status not in UNMARKED:
         worth["earned"] = plain(line.earned)  # there is no mark yet: none is written
     _properties(case, worth)
     said = words.say("lms.case.points", earned=words.points(line.earned), points=words.points(line.points))

@@ -27,6 +27,8 @@ class Line:
     status: Status
     status_word: str
     earned: Decimal
+    earned_words: str
+    """The same for people: a check without a mark has not earned a zero."""
     points: Decimal
     visibility: Visibility
     text: str
@@ -81,6 +83,7 @@ def _line(outcome: Outcome, exercise: str, scored: Scored, audience: Audience, w
         status=scored.result.status,
         status_word=view.status_word,
         earned=scored.earned,
+        earned_words=words.earned(scored),
         points=scored.points,
         visibility=check.visibility if check else Visibility.STAFF,
         text=clean.block("\n".join(_body(scored, outcome, audience, words)), _TEXT_CHARS),

@@ -47,6 +47,7 @@ class Budget:
 
 
 BUDGETS: dict[Level, Budget] = {
+    Level.STATIC: Budget(Level.STATIC, 0, 0, 0, 0, 0, 0, wall_seconds=0, cell_seconds=0),
     Level.STRUCTURE: Budget(Level.STRUCTURE, 8, 1e9, 8, 64, 2e10, 1e12, wall_seconds=300, cell_seconds=150),
     Level.QUICK: Budget(
         Level.QUICK, 12_000, 1.2e10, 256, 2_000, 2e11, 4e12, wall_seconds=600, cell_seconds=300
@@ -55,4 +56,6 @@ BUDGETS: dict[Level, Budget] = {
         Level.FULL, None, None, None, None, None, None, wall_seconds=6 * 3600, cell_seconds=3 * 3600
     ),
 }
-"""`structure` and `quick` were chosen so that one fit of the tutorial nets takes about 1 s on 2 cores."""
+"""At `static` nothing runs.
+
+`structure` and `quick` were chosen so that one fit of the tutorial nets takes about 1 s on 2 cores."""

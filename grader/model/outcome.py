@@ -20,6 +20,8 @@ class State(StrEnum):
     """Nothing in it could be graded (empty, not a notebook, ...): no points, and a person is told."""
     ABSENT = "absent"
     """On the roster, handed in nothing."""
+    UNFINISHED = "unfinished"
+    """Recorded, but the run was stopped before its grading was finished."""
     FAILED = "failed"
     """Ours. Never yields a score."""
 
@@ -31,7 +33,7 @@ class Outcome:
     state: State
     level: Level
     grade: Grade | None = None
-    """None when `state` is FAILED or ABSENT."""
+    """None when `state` is UNFINISHED, FAILED or ABSENT."""
     evidence: Evidence | None = None
     problems: tuple[Problem, ...] = ()
     """Those of the submission, then those met while it ran."""

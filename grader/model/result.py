@@ -23,6 +23,12 @@ class Status(StrEnum):
     """A person decides."""
     UNGRADED = "ungraded"
     """Ours: it could not be judged. Not the student's fault, and not in the gradable maximum."""
+    UNDECIDED = "undecided"
+    """Not decided at the level that was asked for: nobody's fault, and not in the gradable maximum."""
+
+
+UNMARKED = frozenset({Status.REVIEW, Status.UNGRADED, Status.UNDECIDED})
+"""Without a mark (yet): nothing earned there is no zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,13 @@ class ExerciseGrade:
 
     @property
     def ungraded(self) -> Decimal:
+        """Points that could not be judged because of us."""
         return self._in(Status.UNGRADED)
+
+    @property
+    def undecided(self) -> Decimal:
+        """Points that the level does not decide."""
+        return self._in(Status.UNDECIDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +118,16 @@ class Grade:
         return sum((e.pending for e in self.exercises), Decimal(0))
 
     @property
+    def ungraded(self) -> Decimal:
+        return sum((e.ungraded for e in self.exercises), Decimal(0))
+
+    @property
+    def undecided(self) -> Decimal:
+        return sum((e.undecided for e in self.exercises), Decimal(0))
+
+    @property
     def gradable(self) -> Decimal:
-        return self.maximum - sum((e.ungraded for e in self.exercises), Decimal(0))
+        return self.maximum - self.ungraded - self.undecided
 
     def of(self, check: str) -> Scored:
         """The scored result of one check; KeyError when there is no such check."""

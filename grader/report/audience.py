@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import Literal
 
 from grader.model.assignment import Assignment, Check, Visibility
 from grader.model.result import ExerciseGrade, Grade, Scored
+from grader.model.submission import Problem
 
 Audience = Literal["self-check", "student", "staff"]
 """self-check: a student before handing in; student: the graded report handed back; staff: everything."""
@@ -35,6 +37,15 @@ _SHOWN: dict[Audience, dict[Visibility, Shown]] = {
     },
     "staff": dict.fromkeys(Visibility, Shown.ALL),
 }
+
+
+_FOR_STAFF = frozenset({"intake.not_in_roster", "intake.not_in_roster_number", "intake.roster_conflict"})
+"""Problems of a hand-in that only an instructor can mend."""
+
+
+def told(problems: Iterable[Problem], audience: Audience) -> tuple[Problem, ...]:
+    """The problems that concern `audience`."""
+    return tuple(p for p in problems if audience == "staff" or p.message.key not in _FOR_STAFF)
 
 
 def find_check(assignment: Assignment | None, id: str) -> Check | None:

@@ -10,7 +10,7 @@ from statistics import mean, median
 
 from grader.model.assignment import Assignment, Check
 from grader.model.outcome import Outcome, State
-from grader.model.result import Grade, Scored, Status
+from grader.model.result import UNMARKED, Grade, Scored, Status
 from grader.model.submission import Severity
 from grader.model.text import Language
 from grader.report import clean
@@ -162,7 +162,7 @@ def _line(outcome: Outcome, exercises: list[str], words: Words, links: Links | N
         earned=words.points(grade.earned) if grade else DASH,
         gradable=words.points(grade.gradable) if grade and grade.gradable < grade.maximum else "",
         pending=words.points(grade.pending) if grade and grade.pending else DASH,
-        exercises=tuple(words.points(by_exercise[e].earned) if e in by_exercise else DASH for e in exercises),
+        exercises=tuple(words.standing(by_exercise[e]) if e in by_exercise else DASH for e in exercises),
         flags=(*_state(outcome, words), *flags(outcome, words)),
     )
 
@@ -203,7 +203,8 @@ def flags(outcome: Outcome, words: Words) -> tuple[Flag, ...]:
         if failed:
             found.append(Flag("note", words.say("report.flag.cells", n=failed)))
     tones = {Severity.NOTE: "note", Severity.WARNING: "warning", Severity.FATAL: "problem"}
-    problems = outcome.problems or outcome.submission.problems
+    # What is said to who handed in nothing is said to them: staff read it in the state.
+    problems = () if outcome.state is State.ABSENT else outcome.problems or outcome.submission.problems
     found += [Flag(tones[p.severity], words.message(p.message)) for p in problems[:4]]
     return tuple(found)
 
@@ -216,11 +217,17 @@ def _facts(outcomes: list[Outcome], words: Words) -> tuple[Fact, ...]:
     ]
     facts.append(Fact(words.say("report.class.absent"), str(sum(o.state is State.ABSENT for o in outcomes))))
     if totals:
-        facts.append(Fact(words.say("report.class.mean"), words.number(mean(totals), 2)))
-        facts.append(Fact(words.say("report.class.median"), words.number(median(totals), 2)))
+        facts.append(Fact(words.say("report.class.mean"), _rounded(mean(totals), words)))
+        facts.append(Fact(words.say("report.class.median"), _rounded(median(totals), words)))
+        decided = mean(float(g.gradable - g.pending) for g in grades)
+        facts.append(Fact(words.say("report.class.decided"), _rounded(decided, words)))
     if grades:
         facts.append(Fact(words.say("report.class.review_rate"), words.percent(review_share(grades))))
     return (*facts, *_kinds(outcomes, words))
+
+
+def _rounded(points: float, words: Words) -> str:
+    return words.points(Decimal(str(round(points, 2))))
 
 
 def _tallies(assignment: Assignment, outcomes: list[Outcome], words: Words) -> tuple[Tally, ...]:
@@ -235,13 +242,15 @@ def _tallies(assignment: Assignment, outcomes: list[Outcome], words: Words) -> t
 
 def _tally(exercise: str, check: Check, results: list[Scored], words: Words) -> Tally:
     counts = Counter(s.result.status for s in results)
+    # What nobody has marked yet is neither right nor wrong.
+    marked = [s for s in results if s.result.status not in UNMARKED]
     return Tally(
         exercise=exercise,
         title=words.text(check.title),
         points=words.points(check.points),
-        passed=f"{counts[Status.PASSED]} / {len(results)}",
-        rate=words.percent(counts[Status.PASSED] / len(results)),
-        mean=words.percent(sum(float(s.result.fraction) for s in results) / len(results)),
+        passed=f"{counts[Status.PASSED]} / {len(marked)}" if marked else DASH,
+        rate=words.percent(counts[Status.PASSED] / len(marked)) if marked else "",
+        mean=words.percent(sum(float(s.result.fraction) for s in marked) / len(marked)) if marked else DASH,
         shares=_shares(counts, len(results)),
         counts=", ".join(
             f"{words.say(f'report.status_short.{s}')}: {counts[s]}" for s in Status if counts[s]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 
+from grader.messages import catalogue
 from grader.messages import render as catalogue_render
 from grader.model.assignment import Check
 from grader.model.errors import UsageError
@@ -79,10 +81,13 @@ def _head(outcome: Outcome, graded: ExerciseGrade, words: Words) -> Iterator[str
 
 
 def _check(outcome: Outcome, scored: Scored, words: Words) -> Iterator[str]:
-    episodes = outcome.evidence.episodes if outcome.evidence else ()
-    view = check_view(scored, outcome.assignment, "staff", words, training_labels(episodes, words))
+    view = check_view(scored, outcome.assignment, "staff", words, training_labels(outcome.evidence, words))
     yield words.say("report.explain.check", id=scored.result.check, title=view.title)
-    yield "  " + _rule(find_check(outcome.assignment, scored.result.check), view.points, words)
+    check = find_check(outcome.assignment, scored.result.check)
+    criterion = criterion_of(check, words)
+    if criterion:
+        yield "  " + criterion
+    yield "  " + _rule(check, view.points, words)
     yield "  " + words.say(
         "report.explain.result",
         status=view.status_word,
@@ -101,6 +106,17 @@ def _check(outcome: Outcome, scored: Scored, words: Words) -> Iterator[str]:
         yield f"    {'=' if row.agrees else '≠'} {fact}"
     if view.hint:
         yield f"  {words.say('report.hint')}: {view.hint}"
+
+
+def criterion_of(check: Check | None, words: Words) -> str:
+    """What the check compares, with what tolerance and from where; "" for a kind that has no sentence."""
+    if check is None or f"rule.{type(check).__name__}" not in catalogue(words.language):
+        return ""
+    values: dict[str, object] = {}
+    if is_dataclass(check):
+        values = {f.name: getattr(check, f.name) for f in fields(check)}
+    args = {k: v for k, v in values.items() if isinstance(v, str | int | float)}
+    return words.say(f"rule.{type(check).__name__}", **args)
 
 
 def _rule(check: Check | None, points: str, words: Words) -> str:

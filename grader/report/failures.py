@@ -44,7 +44,7 @@ class Failure:
     """One failed cell. `follows` is the number of the cell whose failure explains it, None for a cause."""
 
     number: int
-    """Counts all cells of the notebook from 1."""
+    """Counts the code cells of the notebook from 1."""
     kind: str
     sentence: str
     words: str
@@ -57,13 +57,21 @@ class Failure:
 def failures(evidence: Evidence, words: Words) -> tuple[Failure, ...]:
     """Every failed cell, in the order of the notebook."""
     failed = [cell for cell in evidence.cells if cell.kind == "code" and not cell.ok]
+    numbers = code_numbers(evidence)
     givers: dict[str, int] = {}
     found: list[Failure] = []
     for cell in failed:
-        found.append(_failure(cell, givers, words))
+        found.append(_failure(cell, numbers[cell.index], givers, words))
         for name in _given_names(cell.source):
-            givers.setdefault(name, cell.index + 1)
+            givers.setdefault(name, numbers[cell.index])
     return tuple(found)
+
+
+def code_numbers(evidence: Evidence) -> dict[int, int]:
+    """The number of each code cell by its index: counted from 1 among code cells, as Jupyter's `[n]` counts
+    them when the notebook is run from the top."""
+    code = (cell.index for cell in evidence.cells if cell.kind == "code")
+    return {index: number for number, index in enumerate(code, 1)}
 
 
 def code_cells(evidence: Evidence) -> tuple[int, int]:
@@ -77,11 +85,11 @@ def stopped_early(evidence: Evidence) -> bool:
     return evidence.ended not in {Ended.COMPLETED, Ended.NOT_RUN}
 
 
-def _failure(cell: Cell, givers: dict[str, int], words: Words) -> Failure:
+def _failure(cell: Cell, number: int, givers: dict[str, int], words: Words) -> Failure:
     kind = clean.line(cell.error, 80)
     known = kind if kind in EXPLAINED else "other"
     return Failure(
-        number=cell.index + 1,
+        number=number,
         kind=kind,
         sentence=words.say(f"report.error.{known}", error=kind or "?"),
         words=_last_line(cell.error_text),

@@ -13,7 +13,7 @@ from grader.model.result import Comparison, ExerciseGrade, Grade, Scored
 from grader.model.submission import Submission
 from grader.model.text import LANGUAGES, Message, Text
 from grader.report import clean
-from grader.report.audience import Audience, Shown, find_check, shown, visible_grade
+from grader.report.audience import Audience, Shown, find_check, shown, told, visible_grade
 from grader.report.words import Render, Words, plain
 
 SCHEMA = 1
@@ -99,14 +99,16 @@ class ExerciseJson(Struct, frozen=True):
     earned: str
     pending: str
     ungraded: str
+    undecided: str
     points: str
     checks: list[CheckJson]
 
 
 class GradeJson(Struct, frozen=True):
-    earned: str
+    earned: str | None
     pending: str
     ungraded: str
+    undecided: str
     gradable: str
     maximum: str
     exercises: list[ExerciseJson]
@@ -135,23 +137,33 @@ class ResultJson(Struct, frozen=True):
     seconds: float
 
 
-def to_json(outcome: Outcome, *, audience: Audience = "staff", render: Render = catalogue_render) -> bytes:
-    """The document, indented, UTF-8. For other audiences than staff, what they may not see is left out."""
-    document = _Writer(audience, render).result(outcome)
+def to_json(
+    outcome: Outcome,
+    *,
+    audience: Audience = "staff",
+    hold: bool = False,
+    render: Render = catalogue_render,
+) -> bytes:
+    """The document, indented, UTF-8. For other audiences than staff, what they may not see is left out.
+
+    Args:
+        hold: keep the total back while a person still has to mark something.
+    """
+    document = _Writer(audience, render, hold=hold).result(outcome)
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
 class _Writer:
     """Turns values of the model into those of the document, for one audience."""
 
-    def __init__(self, audience: Audience, render: Render) -> None:
-        self.audience = audience
+    def __init__(self, audience: Audience, render: Render, *, hold: bool) -> None:
+        self.audience, self.hold = audience, hold
         self._words = {language: Words(language, render) for language in LANGUAGES}
 
     def result(self, outcome: Outcome) -> ResultJson:
         student, assignment, evidence = outcome.submission.student, outcome.assignment, outcome.evidence
         grade = visible_grade(assignment, outcome.grade, self.audience) if outcome.grade else None
-        problems = outcome.problems or outcome.submission.problems
+        problems = told(outcome.problems or outcome.submission.problems, self.audience)
         return ResultJson(
             schema=SCHEMA,
             audience=self.audience,
@@ -188,9 +200,10 @@ class _Writer:
 
     def _grade(self, grade: Grade, assignment: Assignment | None) -> GradeJson:
         return GradeJson(
-            earned=plain(grade.earned),
+            earned=None if self.hold and grade.pending else plain(grade.earned),
             pending=plain(grade.pending),
-            ungraded=plain(grade.maximum - grade.gradable),
+            ungraded=plain(grade.ungraded),
+            undecided=plain(grade.undecided),
             gradable=plain(grade.gradable),
             maximum=plain(grade.maximum),
             exercises=[self._exercise(e, assignment) for e in grade.exercises],
@@ -205,6 +218,7 @@ class _Writer:
             earned=plain(graded.earned),
             pending=plain(graded.pending),
             ungraded=plain(graded.ungraded),
+            undecided=plain(graded.undecided),
             points=plain(graded.points),
             checks=[self._check(s, assignment) for s in graded.scored],
         )

@@ -8,7 +8,7 @@ from grader.model.evidence import Ended, Evidence
 from grader.model.outcome import Outcome, State
 from grader.model.submission import Severity
 from grader.report import clean
-from grader.report.audience import Audience
+from grader.report.audience import Audience, told
 from grader.report.failures import code_cells
 from grader.report.views import Callout, Fact
 from grader.report.words import DASH, Words
@@ -52,9 +52,7 @@ def staff_facts(outcome: Outcome, words: Words) -> tuple[Fact, ...]:
     found = [
         Fact(words.say("report.fact.origin"), clean.line(submission.origin) or DASH),
         Fact(words.say("report.fact.digest"), submission.digest[:16] or DASH),
-        Fact(
-            words.say("report.fact.seconds"), words.say(f"report.reused.{'yes' if outcome.reused else 'no'}")
-        ),
+        Fact(words.say("report.fact.seconds"), words.say(f"report.reused.{_when(outcome)}")),
     ]
     if submission.other_files:
         names = ", ".join(clean.line(n, 80) for n in submission.other_files[:12])
@@ -70,6 +68,13 @@ def staff_facts(outcome: Outcome, words: Words) -> tuple[Fact, ...]:
     return tuple(found)
 
 
+def _when(outcome: Outcome) -> str:
+    """Whether the code ran, and in which grading."""
+    if outcome.evidence is None or outcome.evidence.ended is Ended.NOT_RUN:
+        return "nothing"
+    return "yes" if outcome.reused else "no"
+
+
 def callouts(outcome: Outcome, audience: Audience, words: Words) -> tuple[Callout, ...]:
     return tuple(_callouts(outcome, audience, words))
 
@@ -78,7 +83,7 @@ def _callouts(outcome: Outcome, audience: Audience, words: Words) -> Iterator[Ca
     evidence = outcome.evidence
     if evidence and evidence.data.stand_in:
         yield _callout("warning", words.say("report.callout.stand_in"), words)
-    for problem in outcome.problems or outcome.submission.problems:
+    for problem in told(outcome.problems or outcome.submission.problems, audience):
         yield _callout(_TONES[problem.severity], words.message(problem.message), words)
     if evidence and audience == "staff":
         for what in evidence.tampering[:20]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from grader.model.assignment import Assignment, Check
-from grader.model.evidence import Episode, Evidence
+from grader.model.evidence import Episode, Evidence, Provenance
 from grader.model.expected import Expected, MeasuredBand
 from grader.model.outcome import Outcome
 from grader.model.result import Comparison, ExerciseGrade, Grade, Scored
@@ -20,6 +20,8 @@ from grader.report.training import label, training
 from grader.report.views import CheckView, ExerciseView, Row, Segment, StudentPage, Total, Training
 from grader.report.words import Words
 
+_BAND = re.compile(r"(?P<low>[\d.]+) – [\d.]+ \(n = (?P<n>\d+), .*\)")
+"""How a check writes the band that it compares an accuracy with."""
 _ROWS = 60
 """Rows shown of one comparison table."""
 
@@ -56,20 +58,27 @@ def student_page(
 
 def total(grade: Grade, words: Words) -> Total:
     """Earned, pending and gradable maximum, apart: in numbers, as a bar, and as a sentence."""
-    ungraded = grade.maximum - grade.gradable
     spoken = {
         "earned": words.points(grade.earned),
         "gradable": words.points(grade.gradable),
         "pending": words.points(grade.pending),
-        "ungraded": words.points(ungraded),
+        "ungraded": words.points(grade.ungraded),
+        "undecided": words.points(grade.undecided),
         "maximum": words.points(grade.maximum),
     }
     lost = max(Decimal(0), grade.gradable - grade.earned - grade.pending)
-    parts = {"earned": grade.earned, "pending": grade.pending, "lost": lost, "ungraded": ungraded}
+    parts = {
+        "earned": grade.earned,
+        "pending": grade.pending,
+        "lost": lost,
+        "undecided": grade.undecided,
+        "ungraded": grade.ungraded,
+    }
     return Total(
         **spoken,
         has_pending=grade.pending > 0,
-        has_ungraded=ungraded > 0,
+        has_ungraded=grade.ungraded > 0,
+        has_undecided=grade.undecided > 0,
         segments=_segments(parts, grade.maximum, words),
         sentence=words.say("report.total.sentence", lost=words.points(lost), **spoken),
     )
@@ -136,7 +145,7 @@ def _exercise(anchor: str, graded: ExerciseGrade, shelf: _Shelf) -> ExerciseView
         id=clean.line(graded.exercise),
         anchor=anchor,
         title=exercise_title(assignment, graded.exercise, words),
-        earned=words.points(graded.earned),
+        earned=words.standing(graded),
         points=words.points(graded.points),
         share=round(float(100 * graded.earned / graded.points), 2) if graded.points else 0.0,
         pending=words.points(graded.pending) if graded.pending else "",
@@ -167,12 +176,12 @@ def check_view(
         title=_check_title(check, result.check, words) if full else words.say("report.check.hidden"),
         status=str(result.status),
         status_word=words.say(f"status.{result.status}"),
-        earned=words.points(scored.earned),
+        earned=words.earned(scored),
         points=words.points(scored.points),
         worth=scored.points > 0,
         message=words.message(result.message) if full else words.say("report.check.hidden_why"),
         hint=words.message(result.hint) if full else "",
-        rows=tuple(row(c, words) for c in result.comparisons[:_ROWS]) if full else (),
+        rows=tuple(row(c, words, audience) for c in result.comparisons[:_ROWS]) if full else (),
         training=place,
         staff_note=_staff_note(check, audience, words),
     )
@@ -188,11 +197,15 @@ def _staff_note(check: Check | None, audience: Audience, words: Words) -> str:
     return words.say(f"report.visibility.{check.visibility if check else 'unknown'}")
 
 
-def row(comparison: Comparison, words: Words) -> Row:
+def row(comparison: Comparison, words: Words, audience: Audience = "staff") -> Row:
+    claimed = comparison.provenance is Provenance.CLAIMED
     return Row(
         what=words.message(comparison.what),
-        expected=words.figures(clean.line(comparison.expected)),
-        observed=words.figures(clean.line(comparison.observed)),
+        expected=_expected(comparison, words, audience),
+        # What a student claims stands in the student's own words.
+        observed=clean.line(comparison.observed)
+        if claimed
+        else words.figures(clean.line(comparison.observed)),
         provenance=str(comparison.provenance),
         provenance_word=words.say(f"provenance.{comparison.provenance}"),
         agrees=comparison.agrees,
@@ -200,6 +213,17 @@ def row(comparison: Comparison, words: Words) -> Row:
     )
 
 
-def training_labels(episodes: Iterable[Episode], words: Words) -> dict[int, tuple[str, str]]:
+def _expected(comparison: Comparison, words: Words, audience: Audience) -> str:
+    """What was expected; a band's name is the staff's, students are told where the limit comes from."""
+    several = ", " in comparison.observed and comparison.what.key == "config.epochs"
+    if several and comparison.agrees:  # one of several trainings has what was asked for
+        return words.say("report.row.some", value=words.figures(clean.line(comparison.expected)))
+    band = _BAND.fullmatch(comparison.expected) if audience != "staff" else None
+    if band is None:
+        return words.figures(clean.line(comparison.expected))
+    return words.say("report.row.limit", low=words.figures(band["low"]), n=int(band["n"]))
+
+
+def training_labels(evidence: Evidence | None, words: Words) -> dict[int, tuple[str, str]]:
     """The same labels where there is no page to link into: on a terminal."""
-    return {e.number: ("", label(e, words)) for e in episodes}
+    return {e.number: ("", label(e, evidence, words)) for e in evidence.episodes} if evidence else {}

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.messages import render as catalogue_render
+from grader.model.assignment import Assignment
 from grader.model.outcome import Outcome, State
 from grader.model.result import ExerciseGrade, Grade, Status
 from grader.model.text import Language
@@ -29,10 +30,33 @@ STYLES = {
     Status.SKIPPED: "dim",
     Status.REVIEW: "magenta",
     Status.UNGRADED: "dim",
+    Status.UNDECIDED: "dim",
 }
-_SIGNS = {"passed": "✓", "partial": "◐", "failed": "✗", "skipped": "↷", "review": "?", "ungraded": "·"}
-_ASCII_SIGNS = {"passed": "+", "partial": "~", "failed": "x", "skipped": ">", "review": "?", "ungraded": "."}
-_STATE_STYLES = {State.GRADED: "", State.UNREADABLE: "red", State.ABSENT: "dim", State.FAILED: "red"}
+_SIGNS = {
+    "passed": "✓",
+    "partial": "◐",
+    "failed": "✗",
+    "skipped": "↷",
+    "review": "?",
+    "ungraded": "·",
+    "undecided": "–",
+}
+_ASCII_SIGNS = {
+    "passed": "+",
+    "partial": "~",
+    "failed": "x",
+    "skipped": ">",
+    "review": "?",
+    "ungraded": ".",
+    "undecided": "-",
+}
+_STATE_STYLES = {
+    State.GRADED: "",
+    State.UNREADABLE: "red",
+    State.ABSENT: "dim",
+    State.UNFINISHED: "yellow",
+    State.FAILED: "red",
+}
 _FLAG_CHARS = 160
 _TONE_STYLES = {"note": "dim", "warning": "yellow", "problem": "red"}
 
@@ -65,7 +89,12 @@ def class_table(
 
 def _warnings(outcomes: Sequence[Outcome], words: Words) -> Iterator[Text]:
     """What an instructor should look at; mere notes stand in the class's page."""
+    absent = [_name(outcome) for outcome in outcomes if outcome.state is State.ABSENT]
+    if absent:
+        yield Text(words.say("report.class.absent_names", n=len(absent), names=", ".join(absent)))
     for outcome in outcomes:
+        if outcome.state is State.ABSENT:
+            continue  # what intake says of them is meant for themselves
         found = [flag for flag in flags(outcome, words) if flag.tone != "note"][:3]
         for flag in found:
             line = Text.assemble((_name(outcome), "bold"), ": ")
@@ -81,8 +110,11 @@ def _caption(outcomes: Sequence[Outcome], words: Words) -> Text:
     """What holds for the class: the level, and how much of the points a person decides."""
     levels = sorted({words.say(f"report.level_short.{o.level}") for o in outcomes})
     share = review_share([o.grade for o in outcomes if o.grade])
+    stand_in = {o.evidence.data.stand_in for o in outcomes if o.evidence}
+    data = sorted(words.say(f"report.data_short.{'stand_in' if s else 'real'}") for s in stand_in)
     return Text(
         f"{words.say('report.fact.level')}: {', '.join(levels)} · "
+        f"{words.say('report.fact.data')}: {', '.join(data) or DASH} · "
         f"{words.say('report.class.review_rate')}: {words.percent(share)}"
     )
 
@@ -103,9 +135,16 @@ def student_view(
     language: Language,
     audience: Audience = "self-check",
     *,
+    hold: bool = False,
+    whole: Assignment | None = None,
     render: Render = catalogue_render,
 ) -> RenderableType:
-    """One submission: how the run went, every check with its sentence and hint, the total."""
+    """One submission: how the run went, every check with its sentence and hint, the total.
+
+    Args:
+        hold: keep the total back while a person still has to mark something.
+        whole: the practical with all its checks, where the outcome is of some of them only.
+    """
     words = Words(language, render)
     parts: list[RenderableType] = [*_head(outcome, audience, words), *_first_error(outcome, words)]
     if outcome.grade:
@@ -113,10 +152,10 @@ def student_view(
         for exercise in grade.exercises:
             title = exercise_title(outcome.assignment, exercise.exercise, words)
             parts += [Text(), _exercise_line(exercise, title, words)]
-            places = training_labels(outcome.evidence.episodes if outcome.evidence else (), words)
+            places = training_labels(outcome.evidence, words)
             for scored in exercise.scored:
                 parts.append(_check(check_view(scored, outcome.assignment, audience, words, places), words))
-        parts += [Text(), *_foot(outcome.grade, grade, words)]
+        parts += [Text(), *_foot(grade, whole or outcome.assignment, words, hold=hold)]
     return Group(*parts)
 
 
@@ -150,7 +189,7 @@ def _first_error(outcome: Outcome, words: Words) -> Iterator[RenderableType]:
 
 def _exercise_line(exercise: ExerciseGrade, title: str, words: Words) -> Text:
     name = f"{words.say('report.exercise')} {clean.line(exercise.exercise)}"
-    points = f"  {words.points(exercise.earned)} / {words.points(exercise.points)}"
+    points = f"  {words.standing(exercise)} / {words.points(exercise.points)}"
     return Text.assemble((f"{name} · {title}" if title else name, "bold"), (points, "dim"))
 
 
@@ -182,17 +221,27 @@ def _row(row: Row, words: Words) -> str:
     )
 
 
-def _foot(whole: Grade, visible: Grade, words: Words) -> Iterator[Text]:
-    yield Text(
-        words.say(
-            "report.terminal.total",
-            earned=words.points(visible.earned),
-            gradable=words.points(visible.gradable),
-            pending=words.points(visible.pending),
-            maximum=words.points(visible.maximum),
-        ),
-        style="bold",
-    )
-    hidden = sum(len(e.scored) for e in whole.exercises) - sum(len(e.scored) for e in visible.exercises)
-    if hidden:
-        yield Text(words.say("report.terminal.hidden", n=hidden), style="dim")
+def _foot(visible: Grade, whole: Assignment | None, words: Words, *, hold: bool) -> Iterator[Text]:
+    if hold and visible.pending:
+        yield Text(words.say("lms.head.hold", points=words.points(visible.pending)), style="bold")
+    else:
+        yield Text(
+            words.say(
+                "report.terminal.total",
+                earned=words.points(visible.earned),
+                gradable=words.points(visible.gradable),
+                pending=words.points(visible.pending),
+                maximum=words.points(visible.maximum),
+            ),
+            style="bold",
+        )
+    seen = sum(len(e.scored) for e in visible.exercises)
+    hidden = sum(1 for _ in whole.checks) - seen if whole else 0
+    if whole and hidden > 0:
+        told = words.say(
+            "report.terminal.hidden",
+            n=hidden,
+            points=words.points(whole.points - visible.maximum),
+            maximum=words.points(whole.points),
+        )
+        yield Text(told, style="dim")

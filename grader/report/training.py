@@ -7,6 +7,7 @@ from grader.model.expected import MeasuredBand
 from grader.model.graph import ConfigValue, Layer
 from grader.report import clean
 from grader.report.curve import Curve, accuracy_key, curve
+from grader.report.failures import code_numbers
 from grader.report.views import CurveWords, Fact, LayerRow, Training
 from grader.report.words import DASH, Words
 
@@ -25,7 +26,7 @@ def training(
     layers = episode.graph.layers
     return Training(
         anchor=anchor,
-        label=label(episode, words),
+        label=label(episode, evidence, words),
         facts=tuple(_facts(episode, words)),
         notes=tuple(_notes(episode, evidence, words)),
         curve=drawn,
@@ -40,11 +41,12 @@ def training(
     )
 
 
-def label(episode: Episode, words: Words) -> str:
-    """ "cell 7 (model, model_2)": which training this is, in few words."""
+def label(episode: Episode, evidence: Evidence, words: Words) -> str:
+    """ "code cell 7 (model, model_2)": which training this is, in few words."""
     names = ", ".join(clean.line(n, 60) for n in episode.names[:4])
     key = "report.training.label" if names else "report.training.label_unnamed"
-    return words.say(key, cell=episode.cell + 1, names=names)
+    number = code_numbers(evidence).get(episode.cell, episode.cell + 1)
+    return words.say(key, cell=number, names=names)
 
 
 def _params(episode: Episode) -> int:
@@ -57,9 +59,7 @@ def _facts(episode: Episode, words: Words) -> list[Fact]:
     if compiled:
         rate = compiled.optimizer.learning_rate
         optimizer = clean.line(compiled.optimizer.kind, 60)
-        with_rate = (
-            words.say("report.training.rate", optimizer=optimizer, rate=f"{rate:g}") if rate else optimizer
-        )
+        with_rate = words.say("report.training.rate", optimizer=optimizer, rate=rate) if rate else optimizer
         facts.append(Fact(words.say("report.training.optimizer"), with_rate))
         facts.append(Fact(words.say("report.training.loss"), _loss(episode, words)))
     facts.append(Fact(words.say("report.training.data"), trace_text(episode.x, words)))
@@ -121,15 +121,17 @@ def _layer(position: int, layer: Layer, words: Words) -> LayerRow:
     return LayerRow(
         position=position + 1,
         kind=clean.line(layer.kind, 60),
-        shape=" × ".join("?" if n is None else str(n) for n in layer.output_shape) or DASH,
+        shape=" × ".join("?" if n is None else words.number(n, 0) for n in layer.output_shape) or DASH,
         params=words.number(layer.params, 0),
-        details=", ".join(_setting(k, v) for k, v in settings if v is not None and v not in _OBVIOUS),
+        details=", ".join(_setting(k, v, words) for k, v in settings if v is not None and v not in _OBVIOUS),
     )
 
 
-def _setting(name: str, value: ConfigValue) -> str:
+def _setting(name: str, value: ConfigValue, words: Words) -> str:
     if isinstance(value, tuple):
         return f"{name} {'×'.join(str(n) for n in value[:4])}"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{name} {words.value(value)}"
     return f"{name} {clean.line(str(value), 40)}"
 
 
@@ -174,7 +176,10 @@ def _epochs(episode: Episode, key: str, words: Words) -> tuple[tuple[str, str, s
     def at(values: tuple[float | None, ...], i: int) -> str:
         return _value(values[i] if i < len(values) else None, words)
 
-    return tuple((str(i + 1), at(train, i), at(validation, i)) for i in kept)
+    rows = [(str(i + 1), at(train, i), at(validation, i)) for i in kept]
+    if len(rows) < count:
+        rows.insert(-1, ("…", "…", "…"))  # epochs are left out here
+    return tuple(rows)
 
 
 def _value(value: float | None, words: Words) -> str:

@@ -44,9 +44,11 @@ class Total:
     gradable: str
     pending: str
     ungraded: str
+    undecided: str
     maximum: str
     has_pending: bool
     has_ungraded: bool
+    has_undecided: bool
     segments: tuple[Segment, ...]
     sentence: str
     """The whole bar in words, for who cannot see it."""

@@ -6,7 +6,9 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,12 +16,18 @@ from grader.messages import render as catalogue_render
 from grader.model.expected import Expected
 from grader.model.outcome import Outcome
 from grader.model.text import Language
+from grader.report.classpage import by_assignment
 from grader.report.html import render_class, render_student
 from grader.report.json import to_json
-from grader.report.table import grades_csv
+from grader.report.table import CsvStyle, grades_csv
 from grader.report.words import Render
 
 _UNSAFE = re.compile(r"[^\w.@-]")
+LEDGER = ".written"
+"""Lists what was written for people, one path a line, relative to the output folder."""
+UNRECOGNISED = "_unrecognised"
+"""Folder of hand-ins that belong to no practical known here, beside those of several practicals."""
+_TAKEN = frozenset({"reports", "staff", "json", "evidence", "scratch", "results"})
 
 
 def write_reports(
@@ -27,32 +35,127 @@ def write_reports(
     out: Path,
     expected_by_assignment: Mapping[str, Expected],
     language: Language,
+    csv_style: CsvStyle | None = None,
     *,
     render: Render = catalogue_render,
 ) -> Path:
-    """Write every report of a class below `out`, and return the class page's path.
+    """Write every report below `out`, and return the index page's path.
 
     reports/<key>.html can be given to the student; staff/<key>.html, json/<key>.json, grades.csv and
-    index.html are for staff. The grades are written first: a page that cannot be made loses none.
+    index.html are for staff. With more than one practical each has these in a folder of its own, named by
+    its id, and `out`'s index shows them all. The grades are written first: a page that cannot be made
+    loses none.
     """
-    stems = file_stems(outcomes)
-    replace_file(out / "grades.csv", grades_csv(outcomes, language, render=render))
-    for outcome, stem in zip(outcomes, stems, strict=True):
-        replace_file(out / "json" / f"{stem}.json", to_json(outcome, render=render))
-    for outcome, stem in zip(outcomes, stems, strict=True):
+    shelves = _shelves(outcomes, out)
+    note_written(out, [path for shelf in shelves for path in shelf.files()] + [out / "index.html"])
+    for shelf in shelves:
+        replace_file(
+            shelf.folder / "grades.csv", grades_csv(shelf.outcomes, language, csv_style, render=render)
+        )
+    for shelf in shelves:
+        for outcome, stem in shelf.stems:
+            replace_file(shelf.folder / "json" / f"{stem}.json", to_json(outcome, render=render))
+    for shelf in shelves:
+        _write_pages(shelf, expected_by_assignment, language, render)
+    if len(shelves) > 1:
+        _clear_single(shelves, out)
+    links = {id(o): link for shelf in shelves for o, link in shelf.links(out)}
+    index = out / "index.html"
+    page = render_class(outcomes, language, links=lambda o: links[id(o)], render=render)
+    replace_file(index, page.encode())
+    return index
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """The outcomes of one practical, and where their files go."""
+
+    folder: Path
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def stems(self) -> list[tuple[Outcome, str]]:
+        return list(zip(self.outcomes, file_stems(self.outcomes), strict=True))
+
+    def files(self) -> Iterator[Path]:
+        yield self.folder / "grades.csv"
+        yield self.folder / "index.html"
+        for _, stem in self.stems:
+            yield self.folder / "json" / f"{stem}.json"
+            yield self.folder / "reports" / f"{stem}.html"
+            yield self.folder / "staff" / f"{stem}.html"
+
+    def links(self, base: Path) -> Iterator[tuple[Outcome, tuple[str, str]]]:
+        """For each outcome the pages of staff and student, as seen from `base`."""
+        inside = self.folder.relative_to(base).as_posix()
+        start = "" if inside == "." else f"{quote(inside)}/"
+        for outcome, stem in self.stems:
+            name = quote(stem)
+            yield outcome, (f"{start}staff/{name}.html", f"{start}reports/{name}.html")
+
+
+def _shelves(outcomes: Sequence[Outcome], out: Path) -> list[_Shelf]:
+    """One for each practical; a single one lies in `out` itself."""
+    groups = by_assignment(outcomes)
+    if len(groups) < 2:
+        return [_Shelf(out, tuple(outcomes))]
+    return [_Shelf(out / _folder_name(a.id if a else ""), tuple(found)) for a, found in groups]
+
+
+def _folder_name(assignment: str) -> str:
+    stem = _safe(assignment) if assignment else UNRECOGNISED
+    return f"{stem}-practical" if stem in _TAKEN else stem
+
+
+def _write_pages(
+    shelf: _Shelf, expected_by_assignment: Mapping[str, Expected], language: Language, render: Render
+) -> None:
+    for outcome, stem in shelf.stems:
         expected = expected_by_assignment.get(outcome.assignment.id) if outcome.assignment else None
         student = render_student(outcome, expected, language, render=render)
         staff = render_student(outcome, expected, language, audience="staff", render=render)
-        replace_file(out / "reports" / f"{stem}.html", student.encode())
-        replace_file(out / "staff" / f"{stem}.html", staff.encode())
-    names = {id(outcome): quote(stem) for outcome, stem in zip(outcomes, stems, strict=True)}
+        replace_file(shelf.folder / "reports" / f"{stem}.html", student.encode())
+        replace_file(shelf.folder / "staff" / f"{stem}.html", staff.encode())
+    links = {id(o): link for o, link in shelf.links(shelf.folder)}
+    page = render_class(shelf.outcomes, language, links=lambda o: links[id(o)], render=render)
+    replace_file(shelf.folder / "index.html", page.encode())
 
-    def links(outcome: Outcome) -> tuple[str, str]:
-        return f"staff/{names[id(outcome)]}.html", f"reports/{names[id(outcome)]}.html"
 
-    index = out / "index.html"
-    replace_file(index, render_class(outcomes, language, links=links, render=render).encode())
-    return index
+def _clear_single(shelves: Sequence[_Shelf], out: Path) -> None:
+    """Remove what was written straight into `out` while there was one practical: it lies elsewhere now."""
+    for shelf in shelves:
+        for old in _Shelf(out, shelf.outcomes).files():
+            if old != out / "index.html":
+                old.unlink(missing_ok=True)
+    for name in ("json", "reports", "staff"):
+        _remove_if_empty(out / name)
+
+
+def note_written(out: Path, paths: Iterable[Path]) -> None:
+    """Remember what is written for people, so that `purge` removes that and nothing else."""
+    names = {path.relative_to(out).as_posix() for path in paths} | set(_noted(out))
+    replace_file(out / LEDGER, ("\n".join(sorted(names)) + "\n").encode("utf-8", "surrogateescape"))
+
+
+def written(out: Path) -> list[Path]:
+    """The files that were written for people below `out` and are still there, the list itself included."""
+    # A path that leads out of the folder is none of ours, whoever put it into the list.
+    inside = [n for n in _noted(out) if not Path(n).is_absolute() and ".." not in Path(n).parts]
+    found = [out / name for name in inside] + ([out / LEDGER] if inside else [])
+    return [path for path in found if path.is_file() or path.is_symlink()]
+
+
+def _noted(out: Path) -> list[str]:
+    try:
+        text = (out / LEDGER).read_bytes().decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        return []
+    return [line for line in text.splitlines() if line]
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def file_stems(outcomes: Sequence[Outcome]) -> list[str]:

@@ -18,8 +18,6 @@ class Mark(Protocol):
     @property
     def points(self) -> Decimal: ...
     @property
-    def by(self) -> str: ...
-    @property
     def comment(self) -> str: ...
 
 
@@ -44,6 +42,8 @@ def _marked(scored: Scored, mark: Mark | None) -> Scored:
     earned = max(Decimal(0), min(mark.points, scored.points))
     fraction = Fraction(earned) / Fraction(scored.points) if scored.points else Fraction(1)
     status = Status.PASSED if fraction == 1 else Status.PARTIAL if fraction else Status.FAILED
-    message = Message("check.marked", {"by": mark.by, "comment": mark.comment or "—"})
+    # Who gave it is in the gradebook's audit log: a login is nothing for a student's report.
+    comment = mark.comment.strip()
+    message = Message("check.marked.comment", {"comment": comment}) if comment else Message("check.marked")
     result = replace(scored.result, status=status, fraction=fraction, message=message)
     return replace(scored, result=result, earned=earned)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from grader.model.assignment import Assignment, Check
+from grader.model.budget import Level
 from grader.model.evidence import Evidence
 from grader.model.expected import Expected
 from grader.model.result import CheckResult, ExerciseGrade, Grade, Scored, Status
@@ -16,6 +17,12 @@ from grader.model.text import Message
 log = logging.getLogger(__name__)
 
 CENT = Decimal("0.01")
+_LEFT_OUT = {
+    Level.STATIC: frozenset({"level.not_run"}),
+    Level.STRUCTURE: frozenset({"accuracy.level"}),
+}
+"""Why a check abstains at a level that does not decide it. The same reason at another level is a fault of
+ours: at `quick`, code that did not run should have."""
 
 
 def judge(assignment: Assignment, evidence: Evidence, expected: Expected) -> tuple[CheckResult, ...]:
@@ -33,11 +40,18 @@ def _judge_one(
     if missing:
         return CheckResult(check.id, Status.SKIPPED, message=Message("check.skipped", {"needs": missing[0]}))
     try:
-        return check(evidence, expected)
+        return _by_level(check(evidence, expected), evidence.level)
     except Exception:
         # A fault in a check is ours: it must neither cost the student points nor stop the class.
         log.exception("check %s failed", check.id)
         return CheckResult(check.id, Status.UNGRADED, message=Message("check.crashed"))
+
+
+def _by_level(result: CheckResult, level: Level) -> CheckResult:
+    """A check that abstains because of the level was not failed by us."""
+    if result.status is Status.UNGRADED and result.message.key in _LEFT_OUT.get(level, ()):
+        return replace(result, status=Status.UNDECIDED)
+    return result
 
 
 def grade(assignment: Assignment, results: Iterable[CheckResult]) -> Grade:

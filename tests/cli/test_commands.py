@@ -10,6 +10,7 @@ import pytest
 
 from grader.cli import main
 from grader.cli.status import Exit
+from grader.cli.workshop import Workshop
 from grader.demo import unpack
 from tests import sandbox
 
@@ -37,13 +38,13 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def graded(course: Path) -> Path:
-    """The folder of a grading at `structure`: seconds a submission, and accuracy is left ungraded."""
+    """The folder of a grading at `structure`: seconds a submission, and accuracy is not decided."""
     out = course / "grades"
     ended = typed(
         *("run", course / "submissions", "--course", course, "--out", out),
         *("--level", "structure", "--data", "stand-in"),
     )
-    assert ended == Exit.UNGRADED
+    assert ended == Exit.GRADED  # accuracy was not asked for
     return out
 
 
@@ -72,7 +73,7 @@ def test_a_mark_by_hand_survives_a_regrade(course: Path, graded: Path) -> None:
     place = ("--course", course, "--out", graded)
     assert typed("mark", alba, waiting["id"], waiting["points"], *place) == Exit.GRADED
     assert typed("mark", alba, waiting["id"], "99", *place) == Exit.USAGE
-    assert typed("regrade", *place, "--data", "stand-in") == Exit.UNGRADED
+    assert typed("regrade", *place, "--data", "stand-in") == Exit.GRADED
     again = json.loads((graded / "json" / f"{alba}.json").read_text(encoding="utf-8"))
     assert float(again["grade"]["earned"]) == before + float(waiting["points"])
 
@@ -89,13 +90,13 @@ def test_explain_gives_facts_and_provenance(
 
 
 def test_a_pipeline_gets_its_files(course: Path, tmp_path: Path) -> None:
-    """`ci` elsewhere than on a known platform: JUnit and JSON; `structure` leaves accuracy ungraded."""
+    """`ci` elsewhere than on a known platform: JUnit and JSON; `structure` does not decide accuracy."""
     notebook = next((course / "submissions").glob("Alba*")) / "practica.ipynb"
     ended = typed(
         *("ci", notebook, "--course", course, "--out", tmp_path, "--platform", "plain"),
         *("--level", "structure", "--data", "stand-in"),
     )
-    assert ended == Exit.UNGRADED
+    assert ended == Exit.GRADED
     assert (tmp_path / "junit.xml").is_file()
     assert len(list((tmp_path / "results").glob("*.json"))) == 1
 
@@ -115,3 +116,26 @@ def test_purge_leaves_nothing_personal(course: Path, graded: Path, tmp_path: Pat
     shutil.copytree(graded, out)
     assert typed("purge", "--out", out, "--yes") == Exit.GRADED
     assert [p for p in out.rglob("*") if p.is_file()] == []
+
+
+def test_static_runs_nothing_and_judges_the_source(
+    course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For a class, a self-check and a pipeline; without a sandbox, and with status 0."""
+
+    def refuse(self: Workshop) -> None:
+        raise AssertionError("a sandbox was asked for")
+
+    monkeypatch.setattr(Workshop, "executor", refuse)
+    notebook = next((course / "submissions").glob("Alba*")) / "practica.ipynb"
+    place = ("--course", course, "--level", "static", "--data", "stand-in")
+    assert typed("run", course / "submissions", *place, "--out", tmp_path / "batch") == Exit.GRADED
+    assert typed("check", notebook, *place) == Exit.GRADED
+    assert typed("ci", notebook, *place, "--platform", "plain", "--out", tmp_path / "ci") == Exit.GRADED
+    told = capsys.readouterr()
+    assert "no decide" in told.err
+    assert "problema nuestro" not in told.out + told.err
+    alba = json.loads((tmp_path / "batch" / "json" / f"{ALBA}.json").read_text(encoding="utf-8"))
+    ends = {c["status"] for e in alba["grade"]["exercises"] for c in e["checks"]}
+    assert alba["run"]["ended"] == "not_run"
+    assert ends == {"undecided", "review"}

@@ -61,8 +61,8 @@ def test_found(label: Label, key: str) -> None:
 @pytest.mark.parametrize(
     ("label", "key"),
     [
-        (moodle("Zoe Pi", "55"), "intake.not_in_roster"),
-        (moodle("Participant 55", "55", blind=True), "intake.not_in_roster"),
+        (moodle("Zoe Pi", "55"), "intake.not_in_roster_number"),
+        (moodle("Participant 55", "55", blind=True), "intake.not_in_roster_number"),
         (moodle("Zoe Pi", "8"), "intake.roster_conflict"),
         (moodle("Eva Gil", None), "intake.not_in_roster"),
         (plain("Eva Gil"), "intake.not_in_roster"),
@@ -113,7 +113,7 @@ def test_who_handed_in_nothing_is_there(tmp_path: Path, scratch: Path) -> None:
         [],
         ["intake.absent"],
         ["intake.absent"],
-        ["intake.not_in_roster"],
+        ["intake.not_in_roster_number"],
     ]
     assert [s.fatal is not None for s in found] == [False, True, True, False]
 

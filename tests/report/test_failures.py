@@ -37,7 +37,7 @@ def test_a_missing_name_follows_from_the_cell_that_should_define_it(source: str)
     first = failed(1, source, "ImportError", "ImportError: no")
     second = failed(4, "modelo.fit()", "NameError", "NameError: name 'modelo' is not defined")
     found = failures(factory.evidence(cells=(first, second)), WORDS)
-    assert [(f.number, f.follows) for f in found] == [(2, None), (5, 2)]
+    assert [(f.number, f.follows) for f in found] == [(1, None), (2, 1)]
 
 
 def test_a_name_nobody_defines_is_a_cause() -> None:

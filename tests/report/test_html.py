@@ -13,8 +13,8 @@ import pytest
 from grader.model.budget import Level
 from grader.model.evidence import ServedData
 from grader.model.outcome import Outcome
-from grader.model.result import Status
-from grader.model.text import LANGUAGES, Language
+from grader.model.result import CheckResult, Status
+from grader.model.text import LANGUAGES, Language, Message
 from grader.report.audience import Audience
 from grader.report.html import prose, render_class, render_student, templates_folder
 
@@ -101,7 +101,9 @@ def test_the_page_is_self_contained() -> None:
 
 def test_every_status_is_told_by_word_and_shape() -> None:
     """Each check's status has its word and an icon of its own: colour alone tells nothing."""
-    source = render_student(factory.middling(), factory.expected(), "en")
+    judged = factory.mediocre()
+    judged["2.model"] = CheckResult("2.model", Status.UNDECIDED, message=Message("level.not_run"))
+    source = render_student(factory.outcome(judged, seen=factory.evidence()), factory.expected(), "en")
     spoken = {
         Status.PASSED: "passed",
         Status.PARTIAL: "partly right",
@@ -109,6 +111,7 @@ def test_every_status_is_told_by_word_and_shape() -> None:
         Status.SKIPPED: "not judged: depends on another part",
         Status.REVIEW: "waiting for a person",
         Status.UNGRADED: "not graded (our problem)",
+        Status.UNDECIDED: "not decided at this level",
     }
     shapes = {}
     for status, word in spoken.items():
@@ -173,14 +176,14 @@ def test_a_training_judged_by_two_exercises_is_shown_once() -> None:
     """And both link to it, by cell number and variable names."""
     found = page(factory.passing(), "en")
     assert sum("training" in (a.get("class") or "") for _, a in found.elements) == 1
-    assert found.words.count("Training judged: cell 8 (model, modelo_1)") == 7
+    assert found.words.count("Training judged: code cell 5 (model, modelo_1)") == 7
 
 
 def test_the_first_cause_is_explained_in_words() -> None:
     """The root error first, what follows from it apart."""
     words = page(factory.middling(), "en").words
-    assert "The first error is in cell 5 of the notebook. Start there: It imports a package" in words
-    assert "Cell 6 fails because cell 5 never defined something it needs." in words
+    assert "The first error is in code cell 3 of the notebook. Start there: It imports a package" in words
+    assert "Code cell 4 fails because code cell 3 never defined something it needs." in words
 
 
 def test_what_was_shortened_is_said() -> None:
@@ -240,8 +243,8 @@ def test_the_class_page_names_who_and_what() -> None:
     assert "graded on a stand-in, not on the real data: 1." in found.words
     assert "signs of tampering: 1" in found.words
     assert "Least earned: exercise 1" in found.words
-    assert "1 The tutorial's network 1 2 / 5 (40 %) 67 %" in found.words.replace("\xa0", " ")
-    assert "Points a person decides 11 %" in found.words.replace("\xa0", " ")
+    assert "1 The tutorial's network 1 2 / 5 (40%) 67%" in found.words.replace("\xa0", " ")
+    assert "Points a person decides 11%" in found.words.replace("\xa0", " ")
 
 
 def test_an_empty_class_has_a_page() -> None:

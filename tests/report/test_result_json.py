@@ -66,6 +66,7 @@ def test_points_are_exact_and_add_up() -> None:
         "earned": "3.42",
         "pending": "1",
         "ungraded": "0.5",
+        "undecided": "0",
         "gradable": "7",
         "maximum": "7.5",
     }

@@ -6,7 +6,7 @@ import csv
 import io
 from dataclasses import replace
 
-from grader.report.table import COLUMNS, LAST, grades_csv
+from grader.report.table import COLUMNS, LAST, CsvStyle, grades_csv
 
 from . import factory
 
@@ -23,14 +23,14 @@ def test_columns() -> None:
 
 def test_it_begins_with_a_byte_order_mark() -> None:
     """Excel needs it to read accents."""
-    assert grades_csv([factory.passing()], "es").startswith(b"\xef\xbb\xbfkey,name")
+    assert grades_csv([factory.passing()], "es").startswith(b"\xef\xbb\xbfclave;nombre;")
 
 
 def test_points_are_plain_numbers() -> None:
-    """Decimal points in any language, and ours is never quoted as a formula."""
+    """Decimal points in English; a pending check is no zero, and ours is never quoted as a formula."""
     (row,) = rows(factory.middling())
     assert (row["earned"], row["pending"], row["gradable"], row["maximum"]) == ("3.42", "1", "7", "7.5")
-    assert (row["1"], row["1.structure"], row["2.written"]) == ("0.92", "0.67", "0")
+    assert (row["1"], row["1.structure"], row["2.written"]) == ("0.92", "0.67", "")
     assert (row["level"], row["data"], row["state"]) == ("quick", "stand-in", "graded")
 
 
@@ -54,3 +54,22 @@ def test_an_unrecognised_hand_in_stands_beside_the_others() -> None:
     found = rows(factory.passing(), lost)
     assert (found[1]["assignment"], found[1]["state"], found[1]["earned"]) == ("", "unreadable", "")
     assert found[1]["notes"]
+
+
+def test_a_spanish_course_has_semicolons_and_decimal_commas() -> None:
+    """As a Spanish Excel reads them; the course may choose otherwise."""
+    heads, line = (
+        text.split(";") for text in grades_csv([factory.middling()], "es").decode("utf-8-sig").splitlines()
+    )
+    row = dict(zip(heads, line, strict=False))
+    assert (row["obtenidos"], row["1.structure"], row["2.written"]) == ("3,42", "0,67", "")
+    assert (row["estado"], row["nivel"], row["datos"]) == ("calificada", "rápido", "sustituto")
+    plain = grades_csv([factory.middling()], "es", CsvStyle.COMMA).decode("utf-8-sig")
+    assert ",3.42," in plain
+
+
+def test_pending_is_blank_and_wrong_is_zero() -> None:
+    wrong = factory.mediocre()
+    wrong["2.written"] = factory.CheckResult("2.written", factory.Status.FAILED)
+    (row,) = rows(factory.outcome(wrong, seen=factory.evidence()))
+    assert row["2.written"] == "0"

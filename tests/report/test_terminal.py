@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console, RenderableType
 
+from grader.course import find_course
 from grader.model.errors import UsageError
-from grader.report.explain import explain
+from grader.model.text import LANGUAGES, Language
+from grader.report.explain import criterion_of, explain
 from grader.report.terminal import class_table, student_view
+from grader.report.words import Words
 
 from . import factory
 
@@ -37,9 +41,9 @@ def test_student_view_says_what_to_mend() -> None:
         "◐ The tutorial's network 0.67 / 1 partly right",
         "Layer: expected Conv2D 64 3×3 relu, found Conv2D 32 3×3 (observed)",
         "Hint: Where you have Conv2D 32 3×3",
-        "Training judged: cell 8 (model, modelo_1)",
+        "Training judged: code cell 5 (model, modelo_1)",
         "✗ Three epochs",
-        "The first error is in cell 5",
+        "The first error is in code cell 3",
         "did not use the real data",
     ):
         assert part in text
@@ -48,8 +52,8 @@ def test_student_view_says_what_to_mend() -> None:
 def test_self_check_leaves_hidden_checks_out() -> None:
     """Their number is told, their names and ends are not, and the total is without them."""
     text = printed(student_view(factory.middling(), "en"))
-    assert "Earned 2.92 of 6 gradable · pending 1 · maximum 6.5" in text
-    assert "seen once the hand-in is graded: 2." in text
+    assert "Earned 2.92 of 6 gradable · pending 1 · maximum of what is shown 6.5" in text
+    assert "seen once the hand-in is graded: 2 (points: 1). The practical is worth 7.5." in text
     assert "Internal control" not in text
     assert "The improvement claimed" not in text
 
@@ -100,3 +104,20 @@ def test_explain_refuses_an_unknown_exercise() -> None:
 def test_explain_without_a_grade_says_so() -> None:
     """Nothing to explain, and why."""
     assert "(not graded (our problem))" in explain(factory.failed_by_us(), "1", "en")
+
+
+def test_a_total_can_be_held_back() -> None:
+    """While a person still has to mark something: no sum on the terminal."""
+    text = printed(student_view(factory.middling(), "en", hold=True))
+    assert "Earned 2.92" not in text
+    assert "no total until" in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("id", ["fashion-dense", "fashion-convnet"])
+def test_explain_states_the_rule_of_every_check(id: str, language: Language) -> None:
+    """Each kind of check that a practical uses says what it compares."""
+    for check in find_course(Path(__file__).parents[2]).load(id).assignment.checks:
+        said = criterion_of(check, Words(language))
+        assert said.startswith(("Criterio: ", "Criterion: ")), check.id
+        assert "{" not in said

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from grader.model.outcome import Outcome
-from grader.report.write import file_stems, replace_file, write_reports
+from grader.report.write import LEDGER, file_stems, replace_file, write_reports, written
 
 from . import factory
 
@@ -26,7 +26,10 @@ def test_every_file_is_there_and_linked(tmp_path: Path) -> None:
     stems = {o.submission.student.key for o in outcomes}
     for folder, ending in (("reports", "html"), ("staff", "html"), ("json", "json")):
         assert {p.name for p in (tmp_path / folder).iterdir()} == {f"{s}.{ending}" for s in stems}
-    assert {p.name for p in tmp_path.iterdir()} == {"reports", "staff", "json", "grades.csv", "index.html"}
+    assert {p.name for p in tmp_path.iterdir()} == {
+        *("reports", "staff", "json", "grades.csv", "index.html"),
+        LEDGER,
+    }
     links = [unquote(x) for x in re.findall(r'href="((?:staff|reports)/[^"]+)"', index.read_text())]
     assert len(links) == 2 * len(outcomes)
     assert all((tmp_path / link).is_file() for link in links)
@@ -81,3 +84,33 @@ def test_one_student_with_two_assignments_has_two_files() -> None:
 def test_keys_that_differ_in_case_alone_do_not_collide() -> None:
     """Windows and macOS would write one over the other."""
     assert file_stems(keyed("Ana", "ana", "ANA")) == ["Ana", "ana-2", "ANA-3"]
+
+
+def test_two_practicals_share_a_folder_and_nothing_is_lost(tmp_path: Path) -> None:
+    """Each has its files below its id; the index links to both; nothing of the first stays behind."""
+    other = replace(factory.ASSIGNMENT, id="fashion-dense")
+    first = factory.whole_class()
+    write_reports(first, tmp_path, {}, "es")
+    second = [replace(factory.passing(), assignment=other)]
+    index = write_reports([*first, *second], tmp_path, {}, "es")
+    top = {p.name for p in tmp_path.iterdir()}
+    assert top == {"fashion-convnet", "fashion-dense", "index.html", LEDGER}
+    for folder, n in (("fashion-convnet", len(first)), ("fashion-dense", 1)):
+        assert len(list((tmp_path / folder / "reports").iterdir())) == n
+        assert (tmp_path / folder / "grades.csv").read_text("utf-8-sig").count("\n") == n + 1
+        assert (tmp_path / folder / "index.html").is_file()
+    links = [unquote(x) for x in re.findall(r'href="([^"#]+)"', index.read_text())]
+    assert len(links) == 2 * (len(first) + 1)
+    assert all((tmp_path / link).is_file() for link in links)
+
+
+def test_what_was_written_is_known(tmp_path: Path) -> None:
+    """All of it, and no file of somebody else's; a path out of the folder is not believed."""
+    write_reports(factory.whole_class(), tmp_path / "out", {}, "es")
+    (tmp_path / "precious").write_text("x")
+    (tmp_path / "out" / "reports" / "mine.txt").write_text("x")
+    with (tmp_path / "out" / LEDGER).open("a") as stream:
+        stream.write("../precious\n")
+    found = set(written(tmp_path / "out"))
+    everything = {p for p in (tmp_path / "out").rglob("*") if p.is_file()}
+    assert everything - found == {tmp_path / "out" / "reports" / "mine.txt"}

@@ -9,6 +9,7 @@ from fractions import Fraction
 import pytest
 
 from grader.model.result import CheckResult, ExerciseGrade, Grade, Scored, Status
+from grader.model.text import Message
 from grader.scoring.marks import with_marks
 
 
@@ -41,7 +42,7 @@ def test_a_mark_decides_the_check(points: str, status: Status, earned: str) -> N
     one = found.of("1.a")
     assert (one.result.status, one.earned, found.pending) == (status, Decimal(earned), 0)
     assert one.result.fraction == Fraction(Decimal(earned)) / 2
-    assert one.result.message.args["by"] == "Ana"
+    assert one.result.message == Message("check.marked")
 
 
 def test_a_mark_also_settles_what_we_could_not_grade() -> None:
@@ -60,3 +61,8 @@ def test_a_check_without_points_can_be_marked() -> None:
     """Nothing is divided by nothing."""
     free = Grade((ExerciseGrade("1", (scored("1.a", Status.REVIEW, "0"),)),))
     assert with_marks(free, {"1.a": Given(Decimal(0))}).of("1.a").result.status is Status.PASSED
+
+
+def test_a_comment_is_shown_and_a_login_is_not() -> None:
+    found = with_marks(GRADE, {"1.a": Given(Decimal(1), by="root", comment=" Bien. ")})
+    assert found.of("1.a").result.message == Message("check.marked.comment", {"comment": "Bien."})

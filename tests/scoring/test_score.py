@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+import msgspec
 import pytest
 
 from grader.checks.base import Rule
@@ -187,3 +188,22 @@ def test_a_miss_that_cannot_be_retrained_is_a_person_s() -> None:
     found = settled(judge(assignment(check("1.a", wants), check("1.b", FAIL)), EVIDENCE, EXPECTED))
     assert [(r.status, r.wants_retraining) for r in found] == [(Status.REVIEW, None), (Status.FAILED, None)]
     assert found[0].message.key == "accuracy.not_retrained"
+
+
+@pytest.mark.parametrize(
+    ("level", "key", "status"),
+    [
+        (Level.STATIC, "level.not_run", Status.UNDECIDED),
+        (Level.STRUCTURE, "accuracy.level", Status.UNDECIDED),
+        (Level.QUICK, "level.not_run", Status.UNGRADED),
+        (Level.STRUCTURE, "structure.no_reference", Status.UNGRADED),
+    ],
+)
+def test_what_a_level_leaves_open_is_no_failure_of_ours(level: Level, key: str, status: Status) -> None:
+    """The same words where the level should have decided it are."""
+    rubric = assignment(check("1a", lambda rule: rule.end(Status.UNGRADED, key)))
+    seen = msgspec.structs.replace(EVIDENCE, level=level)
+    (result,) = judge(rubric, seen, EXPECTED)
+    found = grade(rubric, [result])
+    assert result.status is status
+    assert (found.gradable, found.maximum) == (0, 1)
