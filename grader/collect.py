@@ -33,6 +33,8 @@ class Collected:
 
     evidence: Evidence
     notes: tuple[Message, ...] = ()
+    peak_bytes: int = 0
+    """Most memory the run held."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Bench:
             Message("pipeline.blanked", {"cell": code.index(i) + 1, "means": m}) for i, m in screened.blanked
         ]
         notes += [raw.detail] if raw.detail else []
-        return Collected(self.rebuilder.verify(evidence, snapshots), tuple(notes))
+        return Collected(self.rebuilder.verify(evidence, snapshots), tuple(notes), raw.peak_bytes)
 
     def _base(self, assignment: str, document: Document, raw: RawRun | None) -> Evidence:
         runs = {run.index: run for run in raw.cells} if raw else {}

@@ -6,8 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
@@ -27,9 +27,10 @@ from grader.model.evidence import SCHEMA, Ended, Evidence
 from grader.model.expected import Expected
 from grader.model.outcome import Outcome, State
 from grader.model.result import CheckResult
-from grader.model.submission import Problem, Severity, Submission
+from grader.model.submission import CellKind, Problem, Severity, Submission
 from grader.model.text import Message
 from grader.probe import VERSION as PROBE_VERSION
+from grader.schedule import Admission, Estimate, Pool, Task, Threads, costs
 from grader.scoring.marks import with_marks
 from grader.scoring.score import grade, judge, judge_again, nothing, settled
 from grader.verification.rebuild import Rebuilder, RetrainPlan
@@ -56,6 +57,8 @@ class Step:
     at: int = 0
     total: int = 0
     outcome: Outcome | None = None
+    remaining: float | None = None
+    """Seconds that the rest of the class is expected to take, once something tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,9 @@ class Grader:
     bench: Callable[[str], Bench]
     settings: Settings = Settings()
     notify: Callable[[Step], None] = lambda step: None
+    pool: Pool | None = None
+    """What runs the submissions; None: threads of this process."""
+    admission: Admission = field(default_factory=Admission)
     stop: threading.Event = field(default_factory=threading.Event)
     """Once set, nothing more is written down: what is still running was killed, and is no student's fault."""
 
@@ -98,20 +104,30 @@ class Grader:
         """
         for submission in submissions:
             run.record_submission(submission, self.recognised(submission))
-        pool = ThreadPoolExecutor(self.settings.workers, thread_name_prefix=THREADS)
-        try:
-            waiting: set[Future[Outcome]] = {pool.submit(self._safely, run, s) for s in submissions}
-            while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-        except KeyboardInterrupt:
-            self.stop.set()
-            raise
-        finally:
-            pool.shutdown(wait=not self.stop.is_set(), cancel_futures=True)
+        tasks = self._tasks(run, submissions)
+        pool = self.pool or Threads(self.settings.workers, THREADS, self.stop)
+        yield from pool.results(tasks)
 
-    def _safely(self, run: Run, submission: Submission) -> Outcome:
+    def _tasks(self, run: Run, submissions: Sequence[Submission]) -> list[Task[Outcome]]:
+        """One for each submission, with what it is expected to take."""
+        expected = costs([self._known(s) for s in submissions], [_size(s) for s in submissions])
+        estimate = Estimate(sum(expected))
+        return [
+            Task(partial(self._safely, run, submission, cost, estimate), cost)
+            for submission, cost in zip(submissions, expected, strict=True)
+        ]
+
+    def _known(self, submission: Submission) -> float | None:
+        """Seconds this hand-in's grading takes, as far as the gradebook tells: 0 when it is done already."""
+        loaded = self._assignment(submission)
+        if loaded is None or submission.document is None:
+            return 0.0
+        basis, key = self.basis(submission, loaded), submission.student.key
+        if self.book.is_done(key, loaded.assignment.id, basis) and self._kept(basis) is not None:
+            return 0.0
+        return self.book.seconds(key, loaded.assignment.id)
+
+    def _safely(self, run: Run, submission: Submission, cost: float, estimate: Estimate) -> Outcome:
         started = time.monotonic()
         try:
             outcome = self._grade_one(run, submission)
@@ -122,7 +138,8 @@ class Grader:
             outcome = self._failed(submission, Message("pipeline.crashed", {"why": type(error).__name__}))
         if not outcome.reused:
             outcome = replace(outcome, seconds=time.monotonic() - started)
-        self.notify(Step(submission.student.key, "done", outcome=outcome))
+        estimate.finished(cost)
+        self.notify(Step(submission.student.key, "done", outcome=outcome, remaining=estimate.remaining()))
         return outcome
 
     def _failed(self, submission: Submission, why: Message) -> Outcome:
@@ -236,12 +253,14 @@ class Grader:
 
         bench = self.bench(loaded.assignment.data)
         self.notify(Step(student, "running"))
-        collected = bench.collect(
-            loaded.assignment.id,
-            submission.document,
-            on_cell,
-            lambda: self.notify(Step(student, "verifying")),
-        )
+        with self.admission:
+            collected = bench.collect(
+                loaded.assignment.id,
+                submission.document,
+                on_cell,
+                lambda: self.notify(Step(student, "verifying")),
+            )
+            self.admission.learn(collected.peak_bytes)
         if collected.evidence.ended is Ended.FAILED or self.stop.is_set():
             return collected
         return replace(collected, evidence=self.store.put(basis.evidence, collected.evidence))
@@ -379,6 +398,13 @@ def _retrain(
     if found is None:
         return None
     return msgspec.structs.replace(evidence, retrainings=(*evidence.retrainings, found))
+
+
+def _size(submission: Submission) -> int:
+    """Code cells, for want of a better measure of what a notebook takes."""
+    if submission.document is None:
+        return 0
+    return sum(cell.kind is CellKind.CODE for cell in submission.document.cells)
 
 
 def _points(marks: Sequence[HandMark]) -> dict[str, HandMark]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from types import TracebackType
@@ -69,10 +70,17 @@ class Display:
         if task is not None:
             self._progress.remove_task(task)
         if self._all is not None:
-            self._progress.advance(self._all)
+            self._progress.update(self._all, advance=1, stage=self._remaining(step.remaining))
         if step.outcome is not None and not step.outcome.reused:
             name = self._names.get(step.student, step.student)
             self._progress.console.print(f"  {name}: {self._verdict(step.outcome)}", markup=False)
+
+    def _remaining(self, seconds: float | None) -> str:
+        if seconds is None or seconds < 1:
+            return ""
+        minutes = math.ceil(seconds / 60)
+        key = "cli.progress.minutes" if minutes > 1 else "cli.progress.seconds"
+        return render(Message(key, {"minutes": minutes, "seconds": math.ceil(seconds)}), self._language)
 
     def _verdict(self, outcome: Outcome) -> str:
         if outcome.grade is None:

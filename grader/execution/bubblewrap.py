@@ -254,7 +254,7 @@ def resource_limits(limits: Limits) -> dict[str, int]:
     """By the names of RLIMIT_*, in lower case."""
     data = max(limits.memory_bytes, _DATA_FLOOR)
     caps = {"core": 0, "data": data, "fsize": limits.scratch_bytes, "nofile": _OPEN_FILES}
-    return {**caps, "nproc": limits.processes}
+    return {**caps, "nproc": limits.tasks}
 
 
 def _prlimit(limits: Limits) -> list[str]:

@@ -93,7 +93,8 @@ def run_kernel(job: Job, start: Callable[[EvidencePipe], RunningKernel], isolati
             watchdog.finish()
     finally:
         frames = pipe.collected()
-    return replace(raw_run(stop, frames, cells, isolation, time.monotonic() - began), key=pipe.key)
+    run = raw_run(stop, frames, cells, isolation, time.monotonic() - began)
+    return replace(run, key=pipe.key, peak_bytes=watchdog.peak)
 
 
 def _seen_from_outside(pid: int, address: Address) -> Address | None:

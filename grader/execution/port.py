@@ -23,7 +23,10 @@ class Limits:
     """Bytes of cell outputs kept; more ends the run."""
     evidence_bytes: int = 256 * 2**20
     scratch_bytes: int = 2**30
-    processes: int = 512
+    processes: int = 64
+    """Processes at once; the watchdog counts them."""
+    tasks: int = 512
+    """Processes and threads at once, which the kernel bounds: what may come between two looks."""
     cpu_seconds: float | None = None
     """Processor time of all the run's processes together; None: what the wall clock lets the frameworks'
     threads and one more use."""
@@ -76,6 +79,8 @@ class RawRun:
     seconds: float
     detail: Message | None = None
     """Which limit ended it, and how to raise it."""
+    peak_bytes: int = 0
+    """Most memory its processes held at once, pages they shared counted for each."""
     key: bytes = field(default=b"", repr=False)
     """Authenticates the frames (see `grader.evidence.gate`); none where the kernel got none."""
 

@@ -83,9 +83,14 @@ def exceed(processes: list[psutil.Process], cap: int) -> bool:
     That is PSS, which also counts shared anonymous memory, unseen by RLIMIT_DATA. Reading it walks every
     page: at 5 Hz it took an eighth of two cores. RSS costs nothing and is never less, so it is asked first.
     """
-    if sum(map(_resident, processes)) <= cap:
+    if resident(processes) <= cap:
         return False
     return sum(_pss(process.pid) or _resident(process) for process in processes) > cap
+
+
+def resident(processes: list[psutil.Process]) -> int:
+    """Bytes of resident memory, pages they share counted for each."""
+    return sum(map(_resident, processes))
 
 
 def _resident(process: psutil.Process) -> int:
@@ -149,7 +154,7 @@ def kill_tree(process: Process, seen: list[psutil.Process] | None = None) -> Non
     with contextlib.suppress(OSError):
         process.kill()
     try:
-        process.wait(10)
+        process.wait(30)
     except subprocess.TimeoutExpired:
         _LOG.warning("process %s did not end after SIGKILL", process.pid)
 

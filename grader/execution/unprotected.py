@@ -80,7 +80,8 @@ class UnprotectedExecutor:
             finally:
                 frames = evidence.collected()
         seconds = time.monotonic() - began
-        return replace(raw_run(stop, frames, cells, self.isolation(job.limits), seconds), key=evidence.key)
+        run = raw_run(stop, frames, cells, self.isolation(job.limits), seconds)
+        return replace(run, key=evidence.key, peak_bytes=watchdog.peak)
 
     def close(self) -> None:
         """Nothing is held between runs."""

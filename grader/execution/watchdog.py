@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from grader.execution.port import Limits
-from grader.execution.processes import Process, cpu_seconds, exceed, fills, kill_tree, tree
+from grader.execution.processes import Process, cpu_seconds, exceed, fills, kill_tree, resident, tree
 from grader.model.evidence import Ended
 from grader.model.text import Message
 
@@ -35,6 +35,8 @@ class Watchdog:
 
     def __init__(self, process: Process, limits: Limits, scratch: Path | None = None) -> None:
         self.stop: Stop | None = None
+        self.peak = 0
+        """Most resident memory seen, in bytes; see `resident`."""
         self.on_stop: Callable[[], None] | None = None
         """Called once, from any thread, after the kernel was killed."""
         self._process = process
@@ -90,6 +92,7 @@ class Watchdog:
     def _passed(self, running: list[psutil.Process], round_number: int) -> Stop | None:
         """The limit that is passed now. What costs more is asked less often."""
         limits = self._limits
+        self.peak = max(self.peak, resident(running))
         if exceed(running, limits.memory_bytes):
             gib = round(limits.memory_bytes / _GIB, 2)
             return Stop(Ended.MEMORY, Message("execution.memory", {"gib": gib}))

@@ -91,6 +91,13 @@ class Gradebook:
                 return False
             return basis_of(grading) == wanted
 
+    def seconds(self, student: str, assignment: str) -> float | None:
+        """What the last finished grading of a work took; None when there was none."""
+        with self._database.read() as session:
+            row = find(session, student, assignment)
+            grading = None if row is None else current(session, row)
+            return grading.seconds if grading is not None and grading.finished else None
+
     def load(self, student: str, assignment: str) -> Stored:
         """All that is known of one student's work, every value as it was recorded.
 

@@ -198,7 +198,7 @@ def test_processes_and_disk_are_bounded(boxed: Cell) -> None:
                 print('bounded')
             os.remove(folder + '/fill')
         """,
-        Limits(processes=100, scratch_bytes=64 * MIB),
+        Limits(processes=1000, tasks=100, scratch_bytes=64 * MIB),
     )
     assert answer == "bounded\n" * 5
 

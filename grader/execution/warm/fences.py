@@ -76,7 +76,7 @@ class _Fenced:
                 "write": [str(self._folder / name) for name in _OWN],
             },
             # It counts all of the user's tasks on this machine, not only those of the run.
-            "limits": {**resource_limits(limits), "nproc": limits.processes + _tasks()},
+            "limits": {**resource_limits(limits), "nproc": limits.tasks + _tasks()},
         }
 
     def close(self) -> None:
