@@ -93,7 +93,8 @@ def purge(
     if not yes:
         typer.confirm(render(Message("cli.purge.sure", {"out": str(out.resolve())}), said), abort=True)
     with Gradebook.open(book_path) as book:
-        purged = book.purge(EvidenceStore(out / CACHE), [*written(out), *(out / "scratch").glob("intake-*")])
+        files = written(out) or _usual(out, {entry.student for entry in book.entries()})
+        purged = book.purge(EvidenceStore(out / CACHE), [*files, *(out / "scratch").glob("intake-*")])
     for suffix in ("", "-wal", "-shm"):
         Path(f"{book_path}{suffix}").unlink(missing_ok=True)
     left = _left_over(out)
@@ -103,6 +104,13 @@ def purge(
         told = Message("cli.purge.left", {"n": len(left), "names": names})
         stderr.print(render(told, said), markup=False, soft_wrap=True)
     return Exit.GRADED
+
+
+def _usual(out: Path, students: set[str]) -> list[Path]:
+    """What is written for these students where no list of it was kept (before there was one)."""
+    kinds = (("reports", "html"), ("staff", "html"), ("json", "json"))
+    names = [f"{folder}/{key}.{ending}" for folder, ending in kinds for key in sorted(students)]
+    return [path for name in (*names, "grades.csv", "index.html") if (path := out / name).is_file()]
 
 
 def _left_over(out: Path) -> list[Path]:

@@ -18,7 +18,7 @@ _TONES = {Severity.NOTE: "note", Severity.WARNING: "warning", Severity.FATAL: "p
 
 def facts(outcome: Outcome, words: Words) -> tuple[Fact, ...]:
     """The head of the page: what was graded, at which level, on which data."""
-    if outcome.state is State.ABSENT:
+    if outcome.state is State.ABSENT or (outcome.state is State.UNREADABLE and outcome.grade is None):
         return ()
     document = outcome.submission.document
     found = [Fact(words.say("report.fact.level"), words.say(f"report.level.{outcome.level}"))]
@@ -94,8 +94,10 @@ def _callout(tone: str, text: str, words: Words) -> Callout:
     return Callout(tone, words.say(f"report.tone.{tone}"), text)
 
 
-def state_sentence(outcome: Outcome, words: Words) -> str:
+def state_sentence(outcome: Outcome, words: Words, audience: Audience = "student") -> str:
     """What a page without a mark says in its place; "" for a graded one."""
+    if outcome.state is State.UNREADABLE and audience == "self-check":
+        return words.say("report.state_sentence.check_unreadable")
     return "" if outcome.state is State.GRADED else words.say(f"report.state_sentence.{outcome.state}")
 
 

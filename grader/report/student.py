@@ -146,6 +146,7 @@ def _exercise(anchor: str, graded: ExerciseGrade, shelf: _Shelf) -> ExerciseView
         anchor=anchor,
         title=exercise_title(assignment, graded.exercise, words),
         earned=words.standing(graded),
+        points_so_far=words.points(graded.earned),
         points=words.points(graded.points),
         share=round(float(100 * graded.earned / graded.points), 2) if graded.points else 0.0,
         pending=words.points(graded.pending) if graded.pending else "",

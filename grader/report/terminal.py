@@ -171,7 +171,7 @@ def _head(outcome: Outcome, audience: Audience, words: Words) -> Iterator[Render
             yield Text.assemble((f"{fact.label}: ", "dim"), fact.value)
     for callout in runfacts.callouts(outcome, audience, words):
         yield Text.assemble((f"{callout.word}: ", _TONE_STYLES[callout.tone]), callout.text)
-    sentence = runfacts.state_sentence(outcome, words)
+    sentence = runfacts.state_sentence(outcome, words, audience)
     if sentence:
         yield Text(sentence)
 

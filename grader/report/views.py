@@ -132,6 +132,9 @@ class ExerciseView:
     anchor: str
     title: str
     earned: str
+    """With a word where something is pending."""
+    points_so_far: str
+    """The number alone, where what is pending stands beside it."""
     points: str
     share: float
     """Earned points in percent of the exercise's."""

@@ -157,3 +157,11 @@ def test_purge_leaves_what_it_did_not_write(
     assert typed("purge", "--out", out, "--yes", "--course", course) == Exit.GRADED
     assert [p for p in out.rglob("*") if p.is_file()] == [out / "reports" / "mine.txt"]
     assert "reports/mine.txt" in " ".join(capsys.readouterr().err.split())
+
+
+def test_purge_without_a_list_of_what_was_written(course: Path, tmp_path: Path) -> None:
+    """A folder from before there was one: the students' files go all the same."""
+    out = graded(course, tmp_path)
+    (out / ".written").unlink()
+    assert typed("purge", "--out", out, "--yes", "--course", course) == Exit.GRADED
+    assert [p for p in out.rglob("*") if p.is_file()] == []

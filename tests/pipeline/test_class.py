@@ -96,7 +96,7 @@ def test_reports_are_written_for_everyone(shop: Workshop, outcomes: dict[str, Ou
     expected = {loaded.assignment.id: loaded.expected for loaded in shop.course}
     page = write_reports(list(outcomes.values()), shop.out, expected, "es")
     assert page.is_file()
-    assert len(list((shop.out / "reports").glob("*.html"))) == len(outcomes)
+    assert len(list(shop.out.glob("**/reports/*.html"))) == len(outcomes)
 
 
 def test_regrade_runs_no_student_code(

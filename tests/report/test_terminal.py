@@ -121,3 +121,9 @@ def test_explain_states_the_rule_of_every_check(id: str, language: Language) -> 
         said = criterion_of(check, Words(language))
         assert said.startswith(("Criterio: ", "Criterion: ")), check.id
         assert "{" not in said
+
+
+def test_a_self_check_of_an_unreadable_file_says_what_to_mend() -> None:
+    """The student can do something about it, at once."""
+    text = printed(student_view(factory.unreadable(), "en"))
+    assert "mend it and check it again" in text
