@@ -19,6 +19,7 @@ from grader.cli.grading import course_of, fit_for, spoken, usable
 from grader.cli.interrupt import interruptible
 from grader.cli.options import (
     AssignmentOption,
+    ContainerOption,
     CourseOption,
     DataOption,
     DownloadOption,
@@ -139,13 +140,14 @@ def ci(
     timeout: TimeoutOption = None,
     memory: MemoryOption = None,
     trust: TrustOption = False,
+    container: ContainerOption = False,
 ) -> int:
     """Grade in a pipeline: exit 0 means graded, 3 that we failed; a failure of ours yields no score."""
     where = platform or detect(os.environ)
     found = course_of(course)
     folder = out or Path("grades")
     usable(folder)
-    shop = Workshop(found, folder, level, seed, cores(), data, download, trust, timeout, memory)
+    shop = Workshop(found, folder, level, seed, cores(), data, download, trust, timeout, memory, container)
     said = spoken(language, found)
     fit = fit_for(found, assignment)
     scratch = folder / "scratch"

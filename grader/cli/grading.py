@@ -15,6 +15,7 @@ from grader.cli.interrupt import interruptible
 from grader.cli.lookup import find_check, find_entry
 from grader.cli.options import (
     AssignmentOption,
+    ContainerOption,
     CourseOption,
     DataOption,
     DownloadOption,
@@ -72,6 +73,7 @@ def run(
         bool, typer.Option("--replace", help="An absence may take the place of a grade given before.")
     ] = False,
     trust: TrustOption = False,
+    container: ContainerOption = False,
 ) -> int:
     """Grade submissions: tables here, reports under --out."""
     found = course_of(course)
@@ -79,7 +81,9 @@ def run(
     if not submissions.exists():
         raise UsageError("cli.no_such_path", path=str(submissions))
     usable(out)
-    shop = Workshop(found, out, level, seed, workers or cores(), data, download, trust, timeout, memory)
+    shop = Workshop(
+        found, out, level, seed, workers or cores(), data, download, trust, timeout, memory, container
+    )
     return grade_into(shop, submissions, assignment, said, fresh=fresh, replaced=replace_grades)
 
 

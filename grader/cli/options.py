@@ -52,3 +52,10 @@ TrustOption = Annotated[
         help="Run without a sandbox, with your own rights. For your own code only.",
     ),
 ]
+ContainerOption = Annotated[
+    bool,
+    typer.Option(
+        "--container",
+        help="This container is thrown away afterwards: grade in it where no sandbox holds.",
+    ),
+]

@@ -26,6 +26,15 @@ _PATIENCE = {Level.STATIC: 300.0, Level.STRUCTURE: 300.0, Level.QUICK: 300.0, Le
 """Seconds one answer of the rebuild worker may take: at full it trains as the student wrote."""
 
 
+_UNITS = {
+    "memory_bytes": 2**30,
+    "scratch_bytes": 2**30,
+    "output_bytes": 2**20,
+    "evidence_bytes": 2**20,
+}
+"""Bytes of what a person types: GiB, or MiB where limits are small."""
+
+
 def cores() -> int:
     """Processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -52,6 +61,8 @@ class Workshop:
     """Seconds a submission may take; None: what the level allows."""
     memory: float | None = None
     """GiB a submission may hold; None: the usual limit."""
+    container: bool = False
+    """Whether somebody vouches that this machine is thrown away afterwards."""
     _served: dict[str, Served] = field(default_factory=dict)
     _benches: dict[str, Bench] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -91,13 +102,22 @@ class Workshop:
         """Framework threads of each run: the cores shared among the workers."""
         return max(1, cores() // self.workers)
 
+    @property
+    def limits(self) -> Limits:
+        """Of each run: the usual ones, those of the course, and what was typed."""
+        usual = Limits(threads=self.threads)
+        changed = {name: int(value * _UNITS.get(name, 1)) for name, value in self.course.limits.items()}
+        if self.memory is not None:
+            changed["memory_bytes"] = int(self.memory * _UNITS["memory_bytes"])
+        return replace(usual, **changed)
+
     def executor(self) -> Executor:
         """The best sandbox of this machine, found by trying it. Raises ExecutionError below that."""
         from grader.execution import find_executor
 
         with self._lock:
             if self._executor is None:
-                self._executor = find_executor(allow_unprotected=self.unprotected)
+                self._executor = find_executor(allow_unprotected=self.unprotected, container=self.container)
             return self._executor
 
     def bench(self, name: str) -> Bench:
@@ -109,9 +129,7 @@ class Workshop:
     def _make(self, name: str) -> Bench:
         served = self.served(name)
         executor = None if self.level is Level.STATIC else self.executor()
-        limits = Limits(threads=self.threads)
-        if self.memory is not None:
-            limits = replace(limits, memory_bytes=int(self.memory * 2**30))
+        limits = self.limits
         launch = _launcher(served, limits, executor.tier if executor else "isolated")
         return Bench(
             served,

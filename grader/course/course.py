@@ -8,7 +8,7 @@ import logging
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -37,6 +37,16 @@ class Loaded:
     """Rubric digest: SHA-256 over the definition and the expected values; verdicts hold while it does."""
 
 
+LIMITS = {
+    "memory_gib": "memory_bytes",
+    "scratch_gib": "scratch_bytes",
+    "output_mib": "output_bytes",
+    "evidence_mib": "evidence_bytes",
+    "processes": "processes",
+}
+"""What [limits] of course.toml may hold, and the limit it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Course:
     """A folder of assignments. `language` is that of reports; the roster may be empty."""
@@ -47,6 +57,8 @@ class Course:
     title: str = ""
     csv: str = ""
     """"comma" or "semicolon", for grades.csv; "": as the language does."""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """Limits of one submission's run that differ from the usual ones, in the units of LIMITS."""
     _cache: dict[str, Loaded] = field(default_factory=dict, repr=False, compare=False)
 
     def ids(self) -> tuple[str, ...]:
@@ -108,7 +120,17 @@ def _open(root: Path) -> Course:
     if csv not in {"", "comma", "semicolon"}:
         raise CourseError("course.bad_csv", file=str(path), csv=str(csv))
     roster, title = _roster(settings.get("roster", []), path), str(settings.get("title", ""))
-    return Course(root, language, roster, title, csv)
+    return Course(root, language, roster, title, csv, _limits(settings.get("limits", {}), path))
+
+
+def _limits(given: object, path: Path) -> dict[str, float]:
+    """By the names of `grader.execution.port.Limits`."""
+    known = ", ".join(LIMITS)
+    if not isinstance(given, dict) or not set(given) <= set(LIMITS):
+        raise CourseError("course.bad_limits", file=str(path), limits=str(given)[:80], known=known)
+    if not all(isinstance(value, int | float) and value > 0 for value in given.values()):
+        raise CourseError("course.bad_limits", file=str(path), limits=str(given)[:80], known=known)
+    return {LIMITS[name]: float(value) for name, value in given.items()}
 
 
 def _roster(entries: object, path: Path) -> tuple[Student, ...]:

@@ -278,3 +278,16 @@ def test_the_digest_changes_with_the_definition_and_the_expected_values_only(roo
     second = find_course(root).load("uno").digest
     define(root, "uno", 'shown("1.a", points="2")')
     assert len({first, second, find_course(root).load("uno").digest}) == 3
+
+
+def test_limits_of_a_course(tmp_path: Path) -> None:
+    """In the units that people type; a name or a number that is none is refused with those that are."""
+    (tmp_path / "assignments").mkdir()
+    path = tmp_path / "course.toml"
+    path.write_text("[limits]\nprocesses = 128\nscratch_gib = 0.5\n")
+    assert find_course(tmp_path).limits == {"processes": 128.0, "scratch_bytes": 0.5}
+    for wrong in ("[limits]\nproceses = 1\n", "[limits]\nprocesses = -1\n", "limits = 3\n"):
+        path.write_text(wrong)
+        with pytest.raises(CourseError) as told:
+            find_course(tmp_path)
+        assert "processes" in str(told.value.message.args["known"])
