@@ -69,7 +69,7 @@ def check(
     said = spoken(language, found)
     whole = found.load(outcome.assignment.id).assignment if outcome.assignment else None
     stdout.print(student_view(outcome, said, "self-check", whole=whole))
-    return conclude([outcome], said)
+    return conclude([outcome], said, "self-check")
 
 
 def self_check(shop: Workshop, submission: Submission, id: str | None) -> Outcome:
@@ -170,7 +170,7 @@ def ci(
     with where.printing(sys.stdout):
         for outcome in outcomes:
             stdout.print(student_view(outcome, said, "self-check", hold=pending is Pending.HOLD))
-    return conclude(outcomes, said)
+    return conclude(outcomes, said, "self-check")
 
 
 _SOMEBODY = Student("submission", "submission")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from enum import IntEnum
 
 from grader.cli.console import stderr
@@ -10,6 +11,7 @@ from grader.model.outcome import Outcome, State
 from grader.model.result import Grade, Status
 from grader.model.text import Language
 from grader.report import clean
+from grader.report.audience import Audience, visible_grade
 from grader.report.words import Words
 
 _NAMED = 8
@@ -28,13 +30,24 @@ class Exit(IntEnum):
     """Ctrl-C: 128 and the number of the signal, as shells have it."""
 
 
-def conclude(outcomes: Sequence[Outcome], language: Language) -> Exit:
-    """The status of a grading, with its reason on the terminal."""
+def conclude(outcomes: Sequence[Outcome], language: Language, audience: Audience = "staff") -> Exit:
+    """The status of a grading, with its reason on the terminal, as `audience` may read it."""
     words = Words(language)
+    status = status_of(outcomes)
+    outcomes = [_seen_by(outcome, audience) for outcome in outcomes]
     sentences = (*_undecided(outcomes, words), *_unfinished(outcomes, words), *_ungraded(outcomes, words))
     for sentence in sentences:
         stderr.print(sentence, markup=False, soft_wrap=True)
-    return status_of(outcomes)
+    if status is Exit.UNGRADED and not any(map(_is_ungraded, outcomes)):
+        stderr.print(words.say("cli.ungraded.hidden"), markup=False, soft_wrap=True)
+    return status
+
+
+def _seen_by(outcome: Outcome, audience: Audience) -> Outcome:
+    """The outcome without checks of which this audience may not even learn how they ended."""
+    if outcome.grade is None:
+        return outcome
+    return replace(outcome, grade=visible_grade(outcome.assignment, outcome.grade, audience))
 
 
 def status_of(outcomes: Iterable[Outcome]) -> Exit:
