@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -13,8 +12,7 @@ from grader.collect import Bench, worker_path
 from grader.course import Course
 from grader.data import Served, serve
 from grader.evidence.store import EvidenceStore
-from grader.execution.port import Executor, Limits
-from grader.execution.processes import Piped
+from grader.execution.port import Clean, Executor, Limits
 from grader.gradebook.book import Gradebook
 from grader.model.budget import BUDGETS, Level
 from grader.pipeline import Settings
@@ -130,20 +128,12 @@ class Workshop:
         served = self.served(name)
         executor = None if self.level is Level.STATIC else self.executor()
         limits = self.limits
-        launch = _launcher(served, limits, executor.tier if executor else "isolated")
+        clean = Clean(worker_path(), served.folder, (served.name,), limits)
         return Bench(
             served,
             executor,
-            Rebuilder(launch, timeout=_PATIENCE[self.level]),
+            Rebuilder(lambda: self.executor().clean(clean), timeout=_PATIENCE[self.level]),
             BUDGETS[self.level].within(self.timeout),
             self.seed,
             limits,
         )
-
-
-def _launcher(served: Served, limits: Limits, tier: str) -> Callable[[], Piped]:
-    """Starts the clean sandbox's worker, in a sandbox where student code gets one too."""
-    from grader.execution.box import Clean, open_clean
-
-    clean = Clean(worker_path(), (str(served.folder), served.name), (served.folder,), limits)
-    return lambda: open_clean(clean, tier)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from grader.execution.canary import prove_box
 from grader.execution.isolated import BoxedKernelExecutor
@@ -18,13 +19,15 @@ from grader.model.errors import ExecutionError
 _LOG = logging.getLogger(__name__)
 
 
-def best_executor(*, allow_unprotected: bool, container: bool = False) -> Executor:
+def best_executor(
+    *, allow_unprotected: bool, container: bool = False, scripts: Sequence[Path] = ()
+) -> Executor:
     """See `grader.execution.find_executor`."""
-    tiers: tuple[Callable[[], Executor], ...] = (isolated, confined)
+    tiers: tuple[Callable[[Sequence[Path]], Executor], ...] = (isolated, confined)
     refused: ExecutionError | None = None
     for tier in tiers:
         try:
-            return tier()
+            return tier(scripts)
         except ExecutionError as error:
             _LOG.info("no %s tier: %s", tier.__name__, error)
             refused = refused or error
@@ -37,23 +40,23 @@ def best_executor(*, allow_unprotected: bool, container: bool = False) -> Execut
     return UnprotectedExecutor()
 
 
-def isolated() -> Executor:
+def isolated(scripts: Sequence[Path] = ()) -> Executor:
     """In boxes; each kernel started anew where none can be forked. Raises ExecutionError."""
     route, proven = prove_box()
     cold = BoxedKernelExecutor(route, proven)
     shelter = Boxes(route)
     try:
-        return WarmKernelExecutor(prove_fork(shelter), shelter, cold)
+        return WarmKernelExecutor(prove_fork(shelter), shelter, cold, scripts=scripts)
     except ExecutionError as error:
         _LOG.warning("no kernel is forked on this machine, each is started anew: %s", error)
         return cold
 
 
-def confined() -> Executor:
+def confined(scripts: Sequence[Path] = ()) -> Executor:
     """Behind fences, where no box can be made. Raises ExecutionError."""
     shelter = Fences()
     try:
-        return WarmKernelExecutor(prove_fork(shelter), shelter)
+        return WarmKernelExecutor(prove_fork(shelter), shelter, scripts=scripts)
     except ExecutionError:
         shelter.close()
         raise

@@ -18,9 +18,9 @@ from grader.execution.driver import Drive
 from grader.execution.environment import environment
 from grader.execution.evidence_pipe import EvidencePipe
 from grader.execution.kernel import Address, RunningKernel, ipc_ports, listening
-from grader.execution.layout import Mount
-from grader.execution.port import CellRun, Job, Limits, RawRun
-from grader.execution.processes import ErrorTail, tree
+from grader.execution.layout import Mount, same_place
+from grader.execution.port import CellRun, Clean, Job, Limits, RawRun
+from grader.execution.processes import ErrorTail, Piped, guard_memory, tree
 from grader.execution.watchdog import Stop, Watchdog
 from grader.model.evidence import Ended
 from grader.model.text import Message
@@ -48,6 +48,14 @@ class BoxedKernelExecutor:
 
     def run(self, job: Job) -> RawRun:
         return run_kernel(job, lambda pipe: self._start(job, pipe), self.isolation(job.limits))
+
+    def clean(self, work: Clean) -> Piped:
+        argv = (sys.executable, "-I", str(work.script), str(work.data), *work.arguments)
+        env = environment(work.limits.threads, HOME)
+        boxed = Boxed(argv, work.limits, env, same_place((work.script, work.data)))
+        process = launch_boxed(boxed, self._route, self._account, stdio=subprocess.PIPE)
+        guard_memory(process, work.limits.memory_bytes)
+        return process
 
     def close(self) -> None:
         """Nothing is held between runs."""

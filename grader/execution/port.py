@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from grader.execution.processes import Piped
 from grader.model.budget import Budget
 from grader.model.evidence import Ended
 from grader.model.submission import SourceCell
@@ -85,6 +86,17 @@ class RawRun:
     """Authenticates the frames (see `grader.evidence.gate`); none where the kernel got none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Clean:
+    """A script of ours to run apart from everything: it gets the data folder as its first argument."""
+
+    script: Path
+    data: Path
+    """Folder of the served dataset, which it may read beside itself and the interpreter."""
+    arguments: tuple[str, ...]
+    limits: Limits
+
+
 class Executor(Protocol):
     """Runs student code. Implementations differ in isolation; one contract suite holds for all."""
 
@@ -102,6 +114,15 @@ class Executor(Protocol):
 
         A failing cell does not stop the rest. Never raises for what student code does; raises
         ExecutionError when the sandbox itself cannot be started.
+        """
+        ...
+
+    def clean(self, work: Clean) -> Piped:
+        """A process in a sandbox of the same kind in which no student code ever runs, stdin and stdout piped.
+
+        What it says on stderr is thrown away. It has no time limit; a watchdog kills it when its memory
+        passes the limit, `kill_tree` of `grader.execution.processes` ends it at once. Raises
+        ExecutionError when it cannot be started.
         """
         ...
 

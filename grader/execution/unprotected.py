@@ -12,6 +12,7 @@ import platform
 import secrets
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from grader.execution.bubblewrap import Account
 from grader.execution.driver import Drive
-from grader.execution.environment import inherited
+from grader.execution.environment import environment, inherited
 from grader.execution.evidence_pipe import EvidenceChannel, EvidenceFile, EvidencePipe
 from grader.execution.isolated import (
     PROBE,
@@ -31,8 +32,8 @@ from grader.execution.isolated import (
 )
 from grader.execution.kernel import Address, RunningKernel, free_tcp_ports, ipc_ports, listening
 from grader.execution.launcher import Launch, launch
-from grader.execution.port import Job, Limits, RawRun
-from grader.execution.processes import ErrorTail
+from grader.execution.port import Clean, Job, Limits, RawRun
+from grader.execution.processes import ErrorTail, Piped, guard_memory
 from grader.execution.watchdog import Watchdog
 
 _SOCKET_PATH_LIMIT = 100
@@ -82,6 +83,13 @@ class UnprotectedExecutor:
         seconds = time.monotonic() - began
         run = raw_run(stop, frames, cells, self.isolation(job.limits), seconds)
         return replace(run, key=evidence.key, peak_bytes=watchdog.peak)
+
+    def clean(self, work: Clean) -> Piped:
+        argv = (sys.executable, "-I", str(work.script), str(work.data), *work.arguments)
+        env = inherited() | environment(work.limits.threads, os.path.expanduser("~"))
+        process = launch(Launch(argv, env, subprocess.PIPE))
+        guard_memory(process, work.limits.memory_bytes)
+        return process
 
     def close(self) -> None:
         """Nothing is held between runs."""

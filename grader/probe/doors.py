@@ -53,7 +53,8 @@ def came_through() -> bool:
 
 def hide() -> None:
     """Take the probe's modules from where `import` finds them."""
-    for name in [name for name in sys.modules if f"{name}.".startswith(f"{_PACKAGE}.")]:
+    inside = f"{_PACKAGE}."
+    for name in [name for name in sys.modules if name == _PACKAGE or name.startswith(inside)]:
         _hidden[name] = sys.modules.pop(name)
 
 

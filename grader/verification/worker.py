@@ -13,6 +13,7 @@ import json
 import os
 import struct
 import sys
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -94,6 +95,8 @@ OPTIMIZERS: dict[str, tuple[str, ...]] = {
 }
 
 MAX_PARAMS = 80_000_000
+KEPT_PARAMS, KEPT_NETS = 2_000_000, 16
+"""Networks up to that size are kept for the next request, and so many of them: 130 MB at most."""
 PREDICT_BATCH = 500
 MEASURE_MACS = 3e10
 """Multiply-adds one accuracy may cost: all 10,000 images for the tutorial's nets, fewer for large ones."""
@@ -121,19 +124,38 @@ class Worker:
         self.x_train, self.x_test = load["x_train"], load["x_test"]
         self.y_train, self.y_test = load["y_train"].ravel(), load["y_test"].ravel()
 
+        self.built: OrderedDict[str, tuple[Any, list[Any]]] = OrderedDict()
+
     def answer(self, request: dict[str, Any], blob: bytes) -> dict[str, Any]:
-        self.keras.backend.clear_session()
+        rebuild = request["op"] == "rebuild"
+        if not rebuild:
+            self.fresh()
         self.keras.utils.set_random_seed(int(request["seed"]))
-        model, outputs = self.build(request["graph"])
+        model, outputs = self.known(request["graph"]) if rebuild else self.build(request["graph"])
         reply: dict[str, Any] = {
             "params": int(model.count_params()),
             "output_shapes": [list(t.shape[1:]) for t in outputs],
         }
-        if request["op"] == "rebuild":
-            reply |= self.measure(model, request, blob)
-        else:
-            reply |= self.retrain(model, request)
-        return reply
+        return reply | (self.measure(model, request, blob) if rebuild else self.retrain(model, request))
+
+    def known(self, graph: dict[str, Any]) -> tuple[Any, list[Any]]:
+        """The network of `graph`, with any weights: most of a class build the same, and building and
+        compiling one takes longer than measuring it."""
+        key = json.dumps(graph, sort_keys=True)
+        if key in self.built:
+            self.built.move_to_end(key)
+            return self.built[key]
+        if len(self.built) == KEPT_NETS:
+            self.fresh()
+        found = self.build(graph)
+        if found[0].count_params() <= KEPT_PARAMS:
+            self.built[key] = found
+        return found
+
+    def fresh(self) -> None:
+        """Let go of every network."""
+        self.built.clear()
+        self.keras.backend.clear_session()
 
     # -- building ---------------------------------------------------------------------------------
 

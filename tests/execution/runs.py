@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +29,11 @@ BOXED = ("isolated", "warm")
 SHUT = (*BOXED, "confined")
 TIERS = (*SHUT, "unprotected")
 MIB = 2**20
+SCRIPT = Path(tempfile.mkdtemp(prefix="clean-")) / "script.py"
+"""What clean processes run here; its content changes."""
+SCRIPT.touch()
+SCRIPT.parent.chmod(0o755)
+atexit.register(shutil.rmtree, SCRIPT.parent, ignore_errors=True)
 
 
 def executor_of(tier: str, probe: Path = PROBE) -> Executor:
@@ -50,12 +58,14 @@ def _isolated(probe: Path) -> BoxedKernelExecutor:
 
 def _warm(probe: Path) -> WarmKernelExecutor:
     shelter = Boxes(prove_box()[0])
-    return WarmKernelExecutor(prove_fork(shelter), shelter, _isolated(probe), probe=probe, modules=KERNEL)
+    return WarmKernelExecutor(
+        prove_fork(shelter), shelter, _isolated(probe), probe=probe, modules=KERNEL, scripts=(SCRIPT,)
+    )
 
 
 def _confined(probe: Path) -> WarmKernelExecutor:
     shelter = Fences()
-    return WarmKernelExecutor(prove_fork(shelter), shelter, probe=probe, modules=KERNEL)
+    return WarmKernelExecutor(prove_fork(shelter), shelter, probe=probe, modules=KERNEL, scripts=(SCRIPT,))
 
 
 _MAKE: dict[str, Callable[[Path], Executor]] = {"isolated": _isolated, "warm": _warm, "confined": _confined}

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from runs import MIB, executor_of
+from runs import MIB, SCRIPT, TIERS, executor_of
 
-from grader.execution.box import Clean, open_clean
-from grader.execution.port import Limits
+from grader.execution.port import Clean, Limits
 from grader.execution.processes import Piped
 
 pytestmark = pytest.mark.sandbox
@@ -18,15 +17,14 @@ pytestmark = pytest.mark.sandbox
 Open = Callable[..., Piped]
 
 
-@pytest.fixture(params=("isolated", "confined", "unprotected"))
-def start(request: pytest.FixtureRequest, data: Path) -> Open:
+@pytest.fixture(params=TIERS)
+def start(request: pytest.FixtureRequest, data: Path, warmed: None) -> Open:
     """Starts Python source in a clean process of each kind."""
-    executor_of(request.param)
+    executor = executor_of(request.param)
 
     def start(source: str, limits: Limits | None = None) -> Piped:
-        script = data / "script.py"
-        script.write_text(source)
-        return open_clean(Clean(script, (str(data),), (data,), limits or Limits()), request.param)
+        SCRIPT.write_text(source)
+        return executor.clean(Clean(SCRIPT, data, (), limits or Limits()))
 
     return start
 

@@ -6,6 +6,7 @@ import json
 import logging
 import secrets
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +22,8 @@ from grader.execution.isolated import (
 )
 from grader.execution.kernel import Address, RunningKernel, ipc_ports, listening
 from grader.execution.layout import Mount
-from grader.execution.port import Job, Limits, RawRun
-from grader.execution.processes import ErrorTail
+from grader.execution.port import Clean, Job, Limits, RawRun
+from grader.execution.processes import ErrorTail, Piped, guard_memory
 from grader.execution.warm.frameworks import libraries
 from grader.execution.warm.host import FIRST_EXTRA, Order, Refused, Zygote
 from grader.execution.warm.pool import Pool
@@ -52,14 +53,17 @@ class WarmKernelExecutor:
         *,
         probe: Path = PROBE,
         modules: Sequence[str] | None = None,
+        scripts: Sequence[Path] = (),
     ) -> None:
-        """`modules` are imported before the fork; None: those that the notebook asks for."""
+        """`modules` are imported before the fork; None: those that the notebook asks for. `scripts` are
+        those that clean processes run."""
         self.tier = shelter.tier
         self._proven = proven
         self._shelter = shelter
         self._cold = cold
         self._probe = probe
         self._modules = None if modules is None else tuple(modules)
+        self._scripts = tuple(scripts)
         self._pool = Pool(shelter)
 
     def isolation(self, limits: Limits) -> str:
@@ -80,6 +84,25 @@ class WarmKernelExecutor:
         """Start ahead of the first job the zygote that it will need."""
         with self._pool.lease(self._place(data, threads, self._imports(()))):
             pass
+
+    def clean(self, work: Clean) -> Piped:
+        if work.script not in self._scripts and self._cold is not None:
+            return self._cold.clean(work)
+        place = self._place(work.data, work.limits.threads, self._imports(()))
+        with ExitStack() as held:
+            zygote = held.enter_context(self._pool.lease(place))
+            words = (self._script(work.script).target, self._shelter.shown(work.data, DATA_FOLDER).target)
+            order = Order((*words, *work.arguments), work.limits, zygote.room(), piped=True)
+            try:
+                process = zygote.fork(order)
+            except Refused as refused:
+                raise ExecutionError("execution.box_refused", reason=str(refused)) from refused
+            lease = held.pop_all()
+        lease.callback(process.release)
+        process.release = lease.close
+        ErrorTail(process)
+        guard_memory(process, work.limits.memory_bytes)
+        return process
 
     def close(self) -> None:
         """End the zygotes and whatever they forked."""
@@ -126,5 +149,12 @@ class WarmKernelExecutor:
         return self._shelter.shown(self._probe, PROBE_FOLDER)
 
     def _place(self, data: Path, threads: int, modules: tuple[str, ...]) -> Place:
-        shown = (self._shelter.shown(data, DATA_FOLDER), self._shown_probe())
+        shown = (
+            self._shelter.shown(data, DATA_FOLDER),
+            self._shown_probe(),
+            *map(self._script, self._scripts),
+        )
         return Place(shown, threads, modules)
+
+    def _script(self, path: Path) -> Mount:
+        return self._shelter.shown(path, f"/opt/kernel/{path.name}")
