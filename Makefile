@@ -26,8 +26,8 @@ samples: $(VENV)/.made
 	$(BIN)/python -m tests.grade_samples .samples
 
 check: $(VENV)/.made
-	$(BIN)/ruff format --check grader assignments tests
-	$(BIN)/ruff check grader assignments tests
+	$(BIN)/ruff format --check grader assignments tests benchmarks
+	$(BIN)/ruff check grader assignments tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -38,6 +38,10 @@ validate: $(VENV)/.made
 calibrate: $(VENV)/.made
 	for id in fashion-dense fashion-convnet; do \
 	  $(BIN)/grade calibrate $$id --seeds 10 || exit; done
+
+# Against nbgrader and otter-grader, which get environments of their own (half an hour on 2 cores).
+bench: $(VENV)/.made
+	$(BIN)/python benchmarks/compare.py
 
 clean:
 	rm -rf $(VENV) demo grades .calibration .samples

@@ -11,7 +11,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 import venv
 import zipfile
 from collections.abc import Sequence
@@ -45,7 +44,7 @@ def environment(tool: str, folder: Path) -> Path:
 def both(commands: Sequence[Sequence[str | Path]], cwd: Sequence[Path], programs: Path) -> None:
     """Run the commands, at most two at a time. Raises CalledProcessError."""
     env = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    env |= {name: "1" for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")}
+    env |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 
     def go(place: tuple[Sequence[str | Path], Path]) -> None:
         command, folder = place
@@ -140,5 +139,3 @@ class Otter:
         case = {"code": f">>> {source}\n", "hidden": False, "locked": False}
         suite = {"cases": [case], "scored": True, "setup": "", "teardown": "", "type": "doctest"}
         return f"OK_FORMAT = True\ntest = {{'name': {name!r}, 'points': 1, 'suites': [{suite!r}]}}\n"
-
-

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-TITLE = "# Una red convolucional pequeña"
+TITLE = "# Una red convolucional pequeña\n\n## Ejercicio 1. La red"
 IMPORTS = """import numpy as np
 import tensorflow as tf
 import keras

@@ -14,6 +14,7 @@ are loaded as a package of their own, `_probe`.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import importlib.util
 import json
@@ -24,6 +25,9 @@ from typing import Any
 
 PACKAGE = "_probe"
 PROTOCOL = 1
+COLLECTIONS = (20_000, 20, 20)
+"""Thresholds of Python's collector. Tracing a TensorFlow function makes very many objects that live on: with
+the usual thresholds a tenth of a small training's time goes into looking at them."""
 KEY = 32
 """Bytes of a key."""
 
@@ -40,6 +44,7 @@ def main(argv: list[str] | None = None) -> None:
     importlib.import_module(f"{PACKAGE}.watch").watch(probe.report)
     probe.channel.guard()
     doors.hide()
+    gc.set_threshold(*COLLECTIONS)
     cells.launch(probe, arguments.connection)
 
 

@@ -15,7 +15,10 @@ KERNEL = (
     "tornado.platform.asyncio",
 )
 """What a kernel imports as it starts."""
-_ALWAYS = ("numpy", "sklearn.metrics", "matplotlib.pyplot", "matplotlib_inline.backend_inline")
+_ALWAYS = (
+    *("numpy", "sklearn.metrics", "sklearn.datasets", "matplotlib.pyplot"),
+    "matplotlib_inline.backend_inline",
+)
 _KERAS = ("tensorflow", "keras")
 _TORCH = ("torch", "torchvision")
 
