@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -21,6 +22,10 @@ _RESERVE = 2**30
 _FIRST_GUESS = 3 * 2**29
 """Bytes a run is thought to need before any has shown it; a small Keras notebook holds 0.4 to 1 GiB."""
 _WAIT_SECONDS = 0.5
+_YOUNG_SECONDS = 20
+_REMEMBERED, _HIGH = 20, 0.9
+"""Of so many last runs, the share that held no more than is expected of the next: one that hoards should
+not make all others wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +50,41 @@ class Pool(Protocol):
 class Admission:
     """Whether memory has room for one more run. Safe to use from several threads."""
 
-    def __init__(self, available: Callable[[], int] = lambda: psutil.virtual_memory().available) -> None:
+    def __init__(
+        self,
+        available: Callable[[], int] = lambda: psutil.virtual_memory().available,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._available = available
-        self._most = 0
-        self._running = 0
+        self._clock = clock
+        self._peaks: deque[int] = deque(maxlen=_REMEMBERED)
+        self._entered: list[float] = []
         self._changed = threading.Condition()
 
     def learn(self, peak: int) -> None:
         """A run held so many bytes at most."""
         with self._changed:
-            self._most = max(self._most, peak)
+            self._peaks.append(peak)
 
     def __enter__(self) -> None:
         """Wait for room. The first run is always let in, or nothing would ever be."""
         with self._changed:
-            while self._running and self._available() < (self._most or _FIRST_GUESS) + _RESERVE:
+            while self._entered and self._available() < self._wanted():
                 self._changed.wait(_WAIT_SECONDS)
-            self._running += 1
+            self._entered.append(self._clock())
 
     def __exit__(self, *_: object) -> None:
         with self._changed:
-            self._running -= 1
+            # Which of them ends does not matter: the oldest has long taken what it takes.
+            self._entered.pop(0)
             self._changed.notify_all()
+
+    def _wanted(self) -> int:
+        """Bytes for one more, and for those who came too lately to have taken theirs."""
+        young = sum(self._clock() - entered < _YOUNG_SECONDS for entered in self._entered)
+        peaks = sorted(self._peaks)
+        each = peaks[min(len(peaks) - 1, int(len(peaks) * _HIGH))] if peaks else _FIRST_GUESS
+        return (young + 1) * each + _RESERVE
 
 
 @dataclass

@@ -115,7 +115,9 @@ class Workshop:
 
         with self._lock:
             if self._executor is None:
-                self._executor = find_executor(allow_unprotected=self.unprotected, container=self.container)
+                self._executor = find_executor(
+                    allow_unprotected=self.unprotected, container=self.container, scripts=(worker_path(),)
+                )
             return self._executor
 
     def bench(self, name: str) -> Bench:

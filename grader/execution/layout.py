@@ -90,6 +90,13 @@ def _all_but(path: str, hidden: set[str], whole: list[str], listed: list[str]) -
         _all_but(os.path.join(path, name), hidden, whole, listed)
 
 
+def open_to_all(place: Path) -> bool:
+    """Whether any user may read it, all that is in it, and go there."""
+    inside = place.rglob("*") if place.is_dir() else ()
+    readable = all(p.stat().st_mode & 0o004 for p in (place, *inside))
+    return readable and all(p.stat().st_mode & 0o001 for p in place.resolve().parents)
+
+
 def same_place(paths: Sequence[Path]) -> list[Mount]:
     """Mounts that show each path under its own absolute name."""
     return [Mount(os.path.realpath(path), os.path.abspath(path)) for path in paths]

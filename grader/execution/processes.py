@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+import stat
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -43,6 +44,12 @@ class Piped(Process, Protocol):
     def stdin(self) -> IO[bytes] | None: ...
     @property
     def stdout(self) -> IO[bytes] | None: ...
+
+
+def running(process: Process) -> list[psutil.Process]:
+    """All that belongs to a run now: its tree, and what left it where somebody keeps such orphans."""
+    keeper = getattr(process, "keeper_pid", None)
+    return tree(process.pid) if keeper is None else tree(keeper)[1:]
 
 
 def tree(pid: int) -> list[psutil.Process]:
@@ -121,17 +128,31 @@ def cpu_seconds(processes: list[psutil.Process]) -> float:
     return total
 
 
-def fills(folder: Path, cap: int) -> bool:
-    """Whether a folder takes more than `cap` bytes of disk, or holds too many files to tell."""
-    entries, total = 0, 0
-    for place, folders, files in os.walk(folder):
+def fills(folder: Path, cap: int, processes: list[psutil.Process]) -> bool:
+    """Whether more than `cap` bytes of disk are taken: by a folder, or by files that have no name any more
+    and are held open. A folder that cannot be looked through counts as full."""
+    entries, total = 0, sum(map(_nameless, processes))
+    hidden: list[OSError] = []
+    for place, folders, files in os.walk(folder, onerror=hidden.append):
         for name in (*folders, *files):
             entries += 1
             with contextlib.suppress(OSError):
                 total += os.lstat(os.path.join(place, name)).st_blocks * 512
         if total > cap or entries > _MOST_FILES:
             return True
-    return False
+    return total > cap or any(not isinstance(error, FileNotFoundError) for error in hidden)
+
+
+def _nameless(process: psutil.Process) -> int:
+    """Bytes of the deleted files that a process holds open."""
+    total = 0
+    with contextlib.suppress(OSError):
+        for name in os.listdir(f"/proc/{process.pid}/fd"):
+            with contextlib.suppress(OSError):
+                found = os.stat(f"/proc/{process.pid}/fd/{name}")
+                if stat.S_ISREG(found.st_mode) and found.st_nlink == 0:
+                    total += found.st_blocks * 512
+    return total
 
 
 def kill_tree(process: Process, seen: list[psutil.Process] | None = None) -> None:
@@ -143,7 +164,7 @@ def kill_tree(process: Process, seen: list[psutil.Process] | None = None) -> Non
     targets = {p.pid: p for p in seen or ()}
     # Only while it is not reaped: afterwards the number may be another process's, or group's.
     if process.returncode is None:
-        targets |= {p.pid: p for p in tree(process.pid)}
+        targets |= {p.pid: p for p in running(process)}
         if os.name == "posix":
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)

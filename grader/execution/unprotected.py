@@ -32,6 +32,7 @@ from grader.execution.isolated import (
 )
 from grader.execution.kernel import Address, RunningKernel, free_tcp_ports, ipc_ports, listening
 from grader.execution.launcher import Launch, launch
+from grader.execution.layout import open_to_all
 from grader.execution.port import Clean, Job, Limits, RawRun
 from grader.execution.processes import ErrorTail, Piped, guard_memory
 from grader.execution.watchdog import Watchdog
@@ -87,7 +88,10 @@ class UnprotectedExecutor:
     def clean(self, work: Clean) -> Piped:
         argv = (sys.executable, "-I", str(work.script), str(work.data), *work.arguments)
         env = inherited() | environment(work.limits.threads, os.path.expanduser("~"))
-        process = launch(Launch(argv, env, subprocess.PIPE))
+        start = Launch(argv, env, subprocess.PIPE)
+        if self._account is not None and open_to_all(work.script) and open_to_all(work.data):
+            start = replace(start, user=self._account.uid, group=self._account.gid)
+        process = launch(start)
         guard_memory(process, work.limits.memory_bytes)
         return process
 
@@ -129,7 +133,7 @@ class UnprotectedExecutor:
     def _reachable(self, data: Path, folder: Path) -> Path:
         """The data folder, or a copy where the account that root drops to cannot go (Colab's /root)."""
         place = data.resolve()
-        if self._account is None or all(p.stat().st_mode & 0o001 for p in (place, *place.parents)):
+        if self._account is None or open_to_all(place):
             return data
         return Path(shutil.copytree(data, folder / "data"))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from grader.execution.port import Limits
-from grader.execution.processes import Process, cpu_seconds, exceed, fills, kill_tree, resident, tree
+from grader.execution.processes import Process, cpu_seconds, exceed, fills, kill_tree, resident, running
 from grader.model.evidence import Ended
 from grader.model.text import Message
 
@@ -84,27 +84,27 @@ class Watchdog:
         round_number = 0
         while not self._over.wait(_POLL_SECONDS) and self.stop is None:
             round_number += 1
-            running = tree(self._process.pid)
-            self._seen.update(running)
-            if (stop := self._passed(running, round_number)) is not None:
+            now = running(self._process)
+            self._seen.update(now)
+            if (stop := self._passed(now, round_number)) is not None:
                 self.end(stop)
 
-    def _passed(self, running: list[psutil.Process], round_number: int) -> Stop | None:
+    def _passed(self, now: list[psutil.Process], round_number: int) -> Stop | None:
         """The limit that is passed now. What costs more is asked less often."""
         limits = self._limits
-        self.peak = max(self.peak, resident(running))
-        if exceed(running, limits.memory_bytes):
+        self.peak = max(self.peak, resident(now))
+        if exceed(now, limits.memory_bytes):
             gib = round(limits.memory_bytes / _GIB, 2)
             return Stop(Ended.MEMORY, Message("execution.memory", {"gib": gib}))
-        if len(running) > limits.processes:
+        if len(now) > limits.processes:
             return Stop(Ended.PROCESSES, Message("execution.processes", {"processes": limits.processes}))
         if self._deadline is not None and time.monotonic() > self._deadline[0]:
             return self._deadline[1]
         if round_number % _SELDOM:
             return None
-        if cpu_seconds(running) > self._cpu_seconds:
+        if cpu_seconds(now) > self._cpu_seconds:
             return Stop(Ended.CPU, Message("execution.cpu", {"seconds": round(self._cpu_seconds)}))
-        if self._scratch is not None and fills(self._scratch, limits.scratch_bytes):
+        if self._scratch is not None and fills(self._scratch, limits.scratch_bytes, now):
             gib = round(limits.scratch_bytes / _GIB, 2)
             return Stop(Ended.SCRATCH, Message("execution.scratch", {"gib": gib}))
         return None

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import draw, feed, graph, replaced, spend
+from . import draw, feed, graph, library, replaced, spend
 from .arrays import Seen, all_ones, batch_of
 from .doors import door, shut
 
@@ -145,7 +145,7 @@ def _callback_names(callbacks: Any) -> list[str]:
         return []
     inner = getattr(callbacks, "callbacks", None)
     given = inner if inner is not None else draw.leaves(callbacks)
-    return [type(item).__name__[:200] for item in given][:64]
+    return [library.name_of(item)[:200] for item in given][:64]
 
 
 def _make_ready(models: Models, model: Any, seen: Seen) -> None:

@@ -37,10 +37,10 @@ _LOOKS_UP = frozenset({"methodcaller", "resolve_name", "locate"})
 """Functions that take a name as text."""
 
 SYSTEM = frozenset({"sys", "os", "gc", "builtins", "inspect", "types", "importlib", "posix"})
-ONLY_DOTTED = frozenset({"sys", "os", "gc", "builtins"})
+ONLY_DOTTED = frozenset({"sys", "os", "builtins"})
 """Modules that homework writes a dot after: handing one on, or renaming it, hides what is done with it."""
 
-_TEXT = re.compile(r"_probe\b|evidence[-_]fd|/proc/[^/\s]+/(?:fd|mem|environ|maps)|/dev/fd")
+_TEXT = re.compile(r"(?<!\w)_probe\b|evidence[-_]fd|/proc/[^/\s]+/(?:fd|mem|environ|maps)|/dev/fd")
 _MAGIC = re.compile(r"^([ \t]*)([%!?].*)$", re.MULTILINE)
 _WORD = re.compile(r"\w+")
 _DEPTH = 3

@@ -6,9 +6,10 @@ before any student code runs, so that putting something else in its modules chan
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
-from types import FunctionType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 CUSTOM = "custom"
@@ -64,8 +65,27 @@ def runs_foreign_code(callback: Any) -> bool:
     """Whether an object of the library may call what a student wrote: as a subclass, or held by it."""
     if base_of(callback) is None:
         return True
-    own = {id(function) for functions in _functions.values() for function, _ in functions}
-    return any(isinstance(v, FunctionType) and id(v) not in own for v in vars(callback).values())
+    return any(_is_foreign(value) for value in vars(callback).values())
+
+
+def _is_foreign(value: Any) -> bool:
+    """Whether calling this may run a student's code: a function, a method, a partial, an object of theirs.
+
+    A ufunc (`EarlyStopping.monitor_op`) or the net that every callback is given is none of these.
+    """
+    if isinstance(value, functools.partial):
+        return _is_foreign(value.func)
+    if isinstance(value, MethodType):
+        return base_of(value.__self__) is None and not _is_net(value.__self__)
+    if isinstance(value, FunctionType):
+        return not any(function is value for functions in _functions.values() for function, _ in functions)
+    return isinstance(getattr(type(value), "__call__", None), FunctionType) and not (
+        base_of(value) is not None or _is_net(value)
+    )
+
+
+def _is_net(value: Any) -> bool:
+    return any(cls.__name__ == "Model" and cls.__module__.startswith("keras.") for cls in type(value).__mro__)
 
 
 def is_own_method(function: Any) -> bool:

@@ -98,7 +98,7 @@ def _hook(
         frame: FrameType | None = frame_of(_DEPTH)
         if frame is not None and named and named not in frame.f_code.co_names:
             return frame.f_code.co_filename if strange(frame.f_code.co_filename) else ""
-        while frame is not None and _hands_on(frame):
+        while frame is not None and _hands_on(frame, strange):
             frame = frame.f_back
         return frame.f_code.co_filename if frame is not None else ""
 
@@ -140,7 +140,10 @@ def _hook(
     return hook
 
 
-def _hands_on(frame: FrameType) -> bool:
+def _hands_on(frame: FrameType, strange: Callable[[str], bool]) -> bool:
+    """Whether a library's function only does what its caller wants; a student's file is never one."""
+    if strange(frame.f_code.co_filename):
+        return False
     return frame.f_code.co_filename.endswith(_IN_BETWEEN) or frame.f_code.co_name in _HAND_ON
 
 

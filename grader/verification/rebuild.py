@@ -21,7 +21,7 @@ from msgspec import Meta, Struct
 
 from grader.evidence.assemble import Snapshot
 from grader.execution.processes import Piped
-from grader.model.errors import EvidenceError
+from grader.model.errors import EvidenceError, ExecutionError
 from grader.model.evidence import Compilation, Episode, Evidence, Retraining, Verified
 from grader.model.graph import Graph
 
@@ -127,7 +127,7 @@ class Rebuilder:
         with self._lock:
             try:
                 return self._exchange(struct.pack(">II", len(header), len(blob)) + header + blob)
-            except (OSError, EvidenceError) as error:
+            except (OSError, EvidenceError, ExecutionError) as error:
                 log.warning("the rebuild worker failed on %s: %s", op, error)
                 self._stop()
                 return Reply(refused=str(error))

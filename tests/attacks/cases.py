@@ -76,6 +76,15 @@ FILES = (
     _case("read the grader's own code", "open(T['code']).close()"),
     _rights("write beside the libraries", "open(os.path.join(T['libraries'], 'planted.py'), 'w').close()"),
     _rights("write beside the interpreter", "open(os.path.join(sys.prefix, 'bin', 'planted'), 'w').close()"),
+    _case("take all rights from another's file", """
+        os.chmod(T['open_file'], 0)
+        if os.stat(T['open_file']).st_mode & 0o777: raise OSError  # said to be done, and not done
+        os.chmod(T['open_file'], 0o777)"""),
+    _case("change another's file's times", """
+        os.utime(T['open_file'], (1, 1))
+        if os.stat(T['open_file']).st_mtime != 1: raise OSError"""),
+    _case("cut another's file short", "os.truncate(T['open_file'], 0)"),
+    _case("mark another's file", "os.setxattr(T['open_file'], 'user.mark', b'x')"),
     _rights("change the probe", "open(T['probe'] + '/boot.py', 'a').close()"),
     _rights("change the served data", "open(T['data'] + '/letters/x_train.npy', 'r+b').close()"),
     _rights("write into the root", "open('/planted', 'w').close()"),
@@ -140,6 +149,12 @@ NETWORK = (
     ),
     _case("connect to a socket in a folder", "connect(socket.AF_UNIX, socket.SOCK_STREAM, T['socket'])"),
     _case("send to a socket in a folder", "connect(socket.AF_UNIX, socket.SOCK_DGRAM, T['datagrams'])"),
+    _case("send to a socket in a folder from a pair", """
+        socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b'x', T['datagrams'])"""),
+    _case("be connected to from outside", """
+        with socket.socket() as trial:
+            trial.bind(('0.0.0.0', 0))
+            trial.listen()""", *BOXES, why="in the box's own network namespace, which nobody else is in"),
     _case("listen to what happens to devices", "socket.socket(16, socket.SOCK_RAW, 15).bind((0, 1))",
           *BOXES, why="of the box's own empty network namespace: nothing is ever sent there"),
 )  # fmt: skip
@@ -205,4 +220,11 @@ KERNEL = (
     _rights("open files by handle", "call(304, -100, bytes(16), 0)"),
 )  # fmt: skip
 
-CASES = (*FILES, *NETWORK, *PROCESSES, *KERNEL)
+SHARED = (
+    _case("share memory that outlives it", "call(29, 0, 1 << 20, 0o1600)"),
+    _case("leave a message for the next", "call(68, 0, 0o1600)"),
+    _case("leave a semaphore", "call(64, 0, 1, 0o1600)"),
+    _case("open a queue", "call(240, b'left', 0o102, 0o600, None)"),
+)  # fmt: skip
+
+CASES = (*FILES, *NETWORK, *PROCESSES, *KERNEL, *SHARED)

@@ -65,6 +65,9 @@ def targets() -> Iterator[dict[str, Any]]:
         for name in ("reference/solution.ipynb", "submissions/Ada/practica.ipynb", "home/.ssh/id_rsa"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text("secret")
+        (folder / "of-the-user").write_text("mine")
+        if os.geteuid() == 0:
+            os.chown(folder / "of-the-user", Account().uid, Account().gid)
         named.bind(str(folder / "socket"))
         datagrams.bind(str(folder / "datagrams"))
         nameless.bind(f"\0{abstract}")
@@ -78,6 +81,7 @@ def targets() -> Iterator[dict[str, Any]]:
             "submission": str(folder / "submissions/Ada/practica.ipynb"),
             "key": str(folder / "home/.ssh/id_rsa"),
             "open_folder": str(folder),
+            "open_file": str(folder / "of-the-user"),
             "socket": str(folder / "socket"),
             "datagrams": str(folder / "datagrams"),
             "code": str(Path(sys.modules["grader"].__file__ or "").with_name("collect.py")),

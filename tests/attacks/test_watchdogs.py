@@ -31,6 +31,30 @@ SPIN = """
     held = [subprocess.Popen([sys.executable, '-c', 'while True: pass']) for _ in range(3)]
     time.sleep(60)
 """
+ORPHAN = """
+    import os, time
+    def leave():
+        if os.fork() == 0:
+            if os.fork() == 0:
+                os.setsid()
+                held = bytearray(600 * 2**20)
+                for at in range(0, len(held), 4096):
+                    held[at] = 1
+                time.sleep(60)
+            os._exit(0)
+        os.wait()
+    leave()
+    time.sleep(8)
+"""
+UNNAMED = """
+    import os, tempfile, time
+    held = []
+    for _ in range(200):
+        held.append(tempfile.TemporaryFile(dir=os.environ['HOME']))
+        held[-1].write(bytes(2**20)); held[-1].flush()
+        time.sleep(0.01)
+    time.sleep(5)
+"""
 HOARD = """
     import mmap, time
     held = mmap.mmap(-1, 600 * 2**20)
@@ -56,9 +80,11 @@ def ran(executor: Executor, data: Path, source: str, limits: Limits) -> RawRun:
         (FILL, Limits(scratch_bytes=64 * MIB), Ended.SCRATCH, "OSError"),
         (MANY, Limits(processes=30), Ended.PROCESSES, None),
         (SPIN, Limits(cpu_seconds=3), Ended.CPU, None),
+        (ORPHAN, Limits(memory_bytes=300 * MIB), Ended.MEMORY, None),
+        (UNNAMED, Limits(scratch_bytes=64 * MIB), Ended.SCRATCH, "OSError"),
         (HOARD, Limits(memory_bytes=300 * MIB), Ended.MEMORY, None),
     ],
-    ids=["disk", "processes", "processor", "shared memory"],
+    ids=["disk", "processes", "processor", "orphan", "unnamed files", "shared memory"],
 )
 def test_it_ends(
     executor: Executor, data: Path, source: str, limits: Limits, ended: Ended, error: str | None

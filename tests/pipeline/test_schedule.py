@@ -43,26 +43,36 @@ def test_no_more_at_once_than_workers_and_all_results() -> None:
 
 
 def test_memory_decides_who_may_begin() -> None:
-    """The first always may; another one only where as much is free as the largest run so far took."""
-    free = [2 * GIB]
-    admission = Admission(lambda: free[0])
-    admission.learn(3 * GIB)
-    began = threading.Event()
+    """The first always may; others where as much is free as runs take, those just begun counted too."""
+    free, now = [5 * GIB], [0.0]
+    admission = Admission(lambda: free[0], lambda: now[0])
+    for peak in (3 * GIB, *[2 * GIB] * 18, 50 * GIB):
+        admission.learn(peak)
+    begun: list[str] = []
 
-    def second() -> None:
-        with admission:
-            began.set()
+    def another(name: str) -> threading.Thread:
+        def run() -> None:
+            with admission:
+                begun.append(name)
+                time.sleep(0.6)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
 
     with admission:
-        thread = threading.Thread(target=second)
-        thread.start()
-        assert not began.wait(0.2)
-        free[0] = 5 * GIB
-        assert began.wait(5)
-    thread.join()
+        # Of the five, two are the first one's to take yet.
+        free[0] = 6 * GIB
+        threads = [another("a")]
+        time.sleep(0.2)
+        assert begun == []
+        now[0] = 30.0
+        threads[0].join(5)
+        assert begun == ["a"]
     free[0] = 0
     with admission:
-        assert began.is_set()
+        begun.append("first")
+    assert begun == ["a", "first"]
 
 
 def test_the_estimate_follows_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:

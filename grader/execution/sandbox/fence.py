@@ -43,6 +43,8 @@ def _let_go(*_: object) -> NoReturn:
 
 def clear(first: int) -> None:
     """End every descendant. None of them may fork meanwhile, or a fast one would win."""
+    # Not reaped before this ends, so its number is its own.
+    os.kill(first, signal.SIGKILL)
     seen: set[int] = {first}
     while True:
         new = set(_descendants(os.getpid())) - seen

@@ -18,6 +18,7 @@ import stat
 import struct
 import sys
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 """Numbers of system calls are the same on every architecture since 424."""
@@ -32,7 +33,7 @@ _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 _SINCE = {1: (1 << 13) - 1, 2: _REFER, 3: _TRUNCATE, 5: _IOCTL_DEV}
 """Rights over files that each version added."""
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
-_CONNECT_TCP, _TCP_SINCE = 1 << 1, 4
+_TCP, _TCP_SINCE = 1 << 0 | 1 << 1, 4
 _SCOPES, _SCOPES_SINCE = 1 << 0 | 1 << 1, 6
 """No abstract Unix socket and no signal beyond the processes restricted together."""
 
@@ -50,12 +51,16 @@ RIGHTS = {
 }
 """What may be granted over a path and all below it. `use` is for devices."""
 
-_libc = ctypes.CDLL(None, use_errno=True)
+
+@cache
+def _libc() -> ctypes.CDLL:
+    # When it is first asked for: on Windows, where nothing asks, there is none.
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def version() -> int:
     """Of the kernel's interface; 0 where there is none, or it is switched off."""
-    found: int = _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_FLAG)
+    found: int = _libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_FLAG)
     return max(found, 0)
 
 
@@ -67,12 +72,13 @@ def stops_signals() -> bool:
 def restrict(granted: Mapping[str, Iterable[str]], *, tcp: bool) -> None:
     """Keep from now on only what is granted: names of RIGHTS -> paths. Paths that are missing are skipped.
 
-    Unless `tcp`, for who has a network of his own, no TCP connection can be made. Only the calling thread
-    and what it starts are restricted: call it before there are others. Raises OSError when it is refused.
+    Unless `tcp`, for who has a network of his own, TCP can neither connect nor be connected to. Only the
+    calling thread and what it starts are restricted: call it before there are others. Raises OSError when
+    it is refused.
     """
     known = version()
     rights = sum(bits for since, bits in _SINCE.items() if since <= known)
-    network = 0 if tcp or known < _TCP_SINCE else _CONNECT_TCP
+    network = 0 if tcp or known < _TCP_SINCE else _TCP
     scopes = _SCOPES if known >= _SCOPES_SINCE else 0
     attributes = struct.pack("=QQQ", rights, network, scopes)
     size = 24 if known >= _SCOPES_SINCE else 16 if known >= _TCP_SINCE else 8
@@ -81,7 +87,7 @@ def restrict(granted: Mapping[str, Iterable[str]], *, tcp: bool) -> None:
         for right, paths in granted.items():
             for path in paths:
                 _grant(ruleset, path, RIGHTS[right] & rights)
-        if _libc.prctl(_SET_NO_NEW_PRIVS, ctypes.c_ulong(1), *[ctypes.c_ulong(0)] * 3) == -1:
+        if _libc().prctl(_SET_NO_NEW_PRIVS, ctypes.c_ulong(1), *[ctypes.c_ulong(0)] * 3) == -1:
             raise OSError(ctypes.get_errno(), "no_new_privs")
         _call(_RESTRICT_SELF, ruleset, 0)
     finally:
@@ -102,7 +108,7 @@ def _grant(ruleset: int, path: str, rights: int) -> None:
 
 
 def _call(number: int, *arguments: object) -> int:
-    found: int = _libc.syscall(number, *arguments)
+    found: int = _libc().syscall(number, *arguments)
     if found == -1:
         code = ctypes.get_errno()
         raise OSError(code, f"landlock: {os.strerror(code)}")

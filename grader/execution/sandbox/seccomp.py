@@ -40,10 +40,15 @@ _IPPROTO_TCP = 6
 _MSG_FASTOPEN = 0x20000000
 
 _CLONE, _CLONE3, _IOCTL, _SOCKET, _CONNECT = 56, 435, 16, 41, 42
-_SENDTO, _SENDMSG, _SENDMMSG = 44, 46, 307
+_SOCKETPAIR, _SENDTO, _SENDMSG, _SENDMMSG = 53, 44, 46, 307
 _SIGNALLING = (62, 129, 200, 234, 297)
 """kill, rt_sigqueueinfo, tkill, tgkill, rt_tgsigqueueinfo: of each the first argument is a process."""
 _PIDFD_SEND_SIGNAL = 424
+_BY_PATH = (76, 92, 93, 94, 260, 188, 189, 190, 197, 198, 199)
+"""truncate, chown and its like, setxattr and removexattr and theirs: Landlock does not cover them all."""
+_MODES_AND_TIMES = (90, 91, 268, 452, 132, 235, 261, 280)
+"""chmod and utime and their like: nor these. They do nothing, and say that they did: to copy a file or to
+unpack an archive calls them, and no run depends on what they do."""
 _MEDDLING = {_ARG0: (302, 314), _ARG1: (141, 251)}
 """prlimit64, sched_setattr; setpriority, ioprio_set: by the place of the process they are about, where 0 is
 the caller. Another process of the same user could be ended by the first. (ZeroMQ needs sched_setscheduler.)
@@ -64,6 +69,10 @@ DENIED = {
     "request_key": 249, "setdomainname": 171, "sethostname": 170, "setns": 308, "settimeofday": 164,
     "statmount": 457, "swapoff": 168, "swapon": 167, "sysfs": 139, "syslog": 103, "umount2": 166,
     "unshare": 272, "uselib": 134, "userfaultfd": 323, "vhangup": 153, "_sysctl": 156,
+    # What outlives a process and is in no resident set, shared by all of one user.
+    "shmget": 29, "shmat": 30, "shmctl": 31, "shmdt": 67, "semget": 64, "semop": 65, "semctl": 66,
+    "semtimedop": 220, "msgget": 68, "msgsnd": 69, "msgrcv": 70, "msgctl": 71, "mq_open": 240,
+    "mq_unlink": 241, "mq_timedsend": 242, "mq_timedreceive": 243, "mq_notify": 244, "mq_getsetattr": 245,
 }  # fmt: skip
 """System calls refused with EPERM, with their x86_64 numbers (arch/x86/entry/syscalls/syscall_64.tbl)."""
 
@@ -87,12 +96,15 @@ def fence_filter(own_pid: int | None) -> bytes:
     refuse = _ERRNO | errno.EPERM
     rules = [
         _when_equal(_SOCKET, _only_streams()),
+        _when_equal(_SOCKETPAIR, _only_streams()),
         _when_equal(_CONNECT, [_op(_RETURN, _ERRNO | errno.EACCES)]),
         # TCP's fast open connects as it sends.
         _when_equal(_SENDTO, _by_argument(_ARG3, _ANY_BIT, (_MSG_FASTOPEN,), refuse)),
         _when_equal(_SENDMSG, _by_argument(_ARG2, _ANY_BIT, (_MSG_FASTOPEN,), refuse)),
         _when_equal(_SENDMMSG, _by_argument(_ARG3, _ANY_BIT, (_MSG_FASTOPEN,), refuse)),
     ]
+    rules += [_when_equal(number, [_op(_RETURN, refuse)]) for number in _BY_PATH]
+    rules += [_when_equal(number, [_op(_RETURN, _ERRNO)]) for number in _MODES_AND_TIMES]
     for argument, numbers in _MEDDLING.items():
         rules += [_when_equal(number, _only_arguments(argument, (0,), refuse)) for number in numbers]
     if own_pid is not None:

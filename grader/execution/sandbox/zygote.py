@@ -22,6 +22,7 @@ while its child does.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import gc
 import importlib
@@ -76,17 +77,30 @@ def serve(control: socket.socket, baseline: int) -> dict[str, Any]:
         message, descriptors, _, _ = socket.recv_fds(control, _ORDER_BYTES, _MOST_DESCRIPTORS)
         if not message:
             sys.exit()
+        why, child = "", -1
         if threads() > baseline:
-            with socket.socket(fileno=os.dup(descriptors[_SOCKET])) as own:
-                own.send(f"refused: {threads()} threads, {baseline} after the imports".encode())
-        elif os.fork() == 0:
+            why = f"{threads()} threads, {baseline} after the imports"
+        else:
+            try:
+                child = os.fork()
+            except OSError as error:
+                why = str(error)
+        if child == 0:
             # Not closed by name but with all that is not the order's: its number may be another's by then.
             control.detach()
             arrange(descriptors)
             order: dict[str, Any] = json.loads(message)
             return order
+        if why:
+            refuse(descriptors[_SOCKET], why)
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def refuse(descriptor: int, why: str) -> None:
+    """Tell the order's host, who may be gone."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as own:
+        own.send(f"refused: {why}".encode())
 
 
 def threads() -> int:

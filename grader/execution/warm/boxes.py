@@ -20,6 +20,7 @@ from grader.execution.bubblewrap import (
 from grader.execution.isolated import kernel_environment
 from grader.execution.layout import Mount
 from grader.execution.port import Limits
+from grader.execution.processes import kill_tree
 from grader.execution.sandbox import seccomp
 from grader.execution.warm.shelter import FILES, Place
 
@@ -59,6 +60,7 @@ class Boxes:
 
     tier = "isolated"
     kind = "nest"
+    adopts = False
 
     def __init__(self, route: Route, account: Account | None = None) -> None:
         self._route = route
@@ -77,6 +79,9 @@ class Boxes:
         return launch_boxed(
             boxed, self._route, self._account, stdio=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
+
+    def end(self, zygote: subprocess.Popen[bytes]) -> None:
+        kill_tree(zygote)
 
     def program(self, name: str) -> str:
         return f"{_INSIDE}/sandbox/{name}"

@@ -86,17 +86,24 @@ class WarmKernelExecutor:
             pass
 
     def clean(self, work: Clean) -> Piped:
-        if work.script not in self._scripts and self._cold is not None:
-            return self._cold.clean(work)
+        try:
+            if work.script in self._scripts:
+                return self._clean_fork(work)
+            reason = f"{work.script.name} is not shown"
+        except Refused as refused:
+            reason = str(refused)
+        if self._cold is None:
+            raise ExecutionError("execution.box_refused", reason=reason)
+        return self._cold.clean(work)
+
+    def _clean_fork(self, work: Clean) -> Piped:
+        """The zygote is held until the process has ended. Raises Refused."""
         place = self._place(work.data, work.limits.threads, self._imports(()))
         with ExitStack() as held:
             zygote = held.enter_context(self._pool.lease(place))
             words = (self._script(work.script).target, self._shelter.shown(work.data, DATA_FOLDER).target)
             order = Order((*words, *work.arguments), work.limits, zygote.room(), piped=True)
-            try:
-                process = zygote.fork(order)
-            except Refused as refused:
-                raise ExecutionError("execution.box_refused", reason=str(refused)) from refused
+            process = zygote.fork(order)
             lease = held.pop_all()
         lease.callback(process.release)
         process.release = lease.close

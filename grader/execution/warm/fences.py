@@ -24,8 +24,9 @@ import psutil
 from grader.execution.bubblewrap import Account, resource_limits
 from grader.execution.isolated import kernel_environment
 from grader.execution.launcher import Launch, launch
-from grader.execution.layout import Mount, Readable, readable
+from grader.execution.layout import Mount, Readable, open_to_all, readable
 from grader.execution.port import Limits
+from grader.execution.processes import tree
 from grader.execution.sandbox import landlock, seccomp
 from grader.execution.warm.shelter import Place
 from grader.model.errors import ExecutionError
@@ -80,12 +81,18 @@ class _Fenced:
         }
 
     def close(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        _remove(self._folder)
 
 
 @functools.cache
 def _readable(mounts: tuple[Mount, ...]) -> Readable:
     return readable(mount.source for mount in mounts)
+
+
+def _remove(folder: Path) -> None:
+    """With the system's own tools, which know folders without rights and folders nested thousands deep."""
+    for command in (("chmod", "-R", "u+rwX"), ("rm", "-rf")):
+        subprocess.run((*command, "--", str(folder)), stderr=subprocess.DEVNULL, check=False)
 
 
 def _give(path: Path, account: Account | None, *, owned: bool) -> None:
@@ -94,21 +101,18 @@ def _give(path: Path, account: Account | None, *, owned: bool) -> None:
         os.chown(path, account.uid if owned else 0, account.gid)
 
 
-def _open_to_all(place: Path) -> bool:
-    """Whether any user may read it: its own mode and the folders above."""
-    own = 0o005 if place.is_dir() else 0o004
-    return place.stat().st_mode & own == own and all(p.stat().st_mode & 0o001 for p in place.parents)
-
-
 def _copy(place: Path, copy: Path) -> None:
-    """For all to read."""
-    copy.parent.mkdir()
+    """For all to read; under its name only once it is whole."""
+    draft = copy.parent.with_suffix(".draft")
+    _remove(draft)
+    draft.mkdir()
     if place.is_dir():
-        shutil.copytree(place, copy)
+        shutil.copytree(place, draft / copy.name)
     else:
-        shutil.copy(place, copy)
-    for path in (copy, *copy.rglob("*")):
+        shutil.copy(place, draft / copy.name)
+    for path in (draft, *draft.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
+    draft.rename(copy.parent)
 
 
 def _tasks() -> int:
@@ -125,6 +129,7 @@ class Fences:
 
     tier = "confined"
     kind = "fence"
+    adopts = True
 
     def __init__(self, account: Account | None = None) -> None:
         if platform.system() != "Linux":
@@ -153,12 +158,22 @@ class Fences:
         )
         return launch(start)
 
+    def end(self, zygote: subprocess.Popen[bytes]) -> None:
+        """The zygote alone: its keepers are told, and end what they keep before themselves."""
+        below = tree(zygote.pid)[1:]
+        zygote.kill()
+        zygote.wait()
+        _, left = psutil.wait_procs(below, timeout=10)
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
     def program(self, name: str) -> str:
         return self.shown(_PROGRAMS, "sandbox").target + f"/{name}"
 
     def shown(self, path: Path, name: str) -> Mount:
         place = path.resolve()
-        if self._account is not None and not _open_to_all(place):
+        if self._account is not None and not open_to_all(place):
             copy = self._base / f"shown-{hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}" / place.name
             with self._copying:
                 if not copy.exists():
@@ -170,4 +185,4 @@ class Fences:
         return _Fenced(self._base / secrets.token_hex(6), self._account, _readable(place.readable))
 
     def close(self) -> None:
-        shutil.rmtree(self._base, ignore_errors=True)
+        _remove(self._base)

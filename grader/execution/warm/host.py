@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
+import psutil
+
 from grader.execution.port import Limits
-from grader.execution.processes import ErrorTail, kill_tree
+from grader.execution.processes import ErrorTail
 from grader.execution.warm.process import WarmProcess
 from grader.execution.warm.shelter import Place, Room, Shelter
 from grader.model.errors import ExecutionError
@@ -73,7 +75,7 @@ class Zygote:
     def close(self) -> None:
         """End it and all its children."""
         self._control.close()
-        kill_tree(self.process)
+        self._shelter.end(self.process)
 
     def room(self) -> Room:
         """For one order."""
@@ -93,8 +95,10 @@ class Zygote:
             if message != b"started":
                 raise Refused(message.decode("utf-8", "replace") or streams.last_words())
             held = (streams.stdin, streams.stdout, streams.stderr)
-            return WarmProcess(descriptors[0], keeper, *held, release=order.room.close)
-        except (OSError, Refused) as error:
+            return WarmProcess(
+                descriptors[0], keeper, *held, release=order.room.close, adopts=self._shelter.adopts
+            )
+        except (OSError, Refused, psutil.Error) as error:
             streams.close()
             keeper.close()
             order.room.close()

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO
 
+import psutil
+
 _CLEAR_SECONDS = 20
 
 
@@ -33,13 +35,19 @@ class WarmProcess:
     stderr: IO[bytes] | None = None
     release: Callable[[], None] = lambda: None
     """Called once nothing of it is left."""
+    adopts: bool = False
+    """Whether the keeper becomes the parent of processes that leave theirs."""
     pid: int = field(init=False)
+    keeper_pid: int | None = field(init=False, default=None)
+    """Where orphans are found; None where they stay with `pid`."""
     returncode: int | None = None
     """-1 once it was waited for: how it ended is not known, and is no evidence of anything."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.pid = _pid_of(self.pidfd)
+        if self.adopts:
+            self.keeper_pid = psutil.Process(self.pid).ppid()
 
     def poll(self) -> int | None:
         """None while it runs, else -1."""

@@ -70,6 +70,15 @@ class Shelter(Protocol):
         """A zygote's process. Raises ExecutionError when it cannot be started."""
         ...
 
+    @property
+    def adopts(self) -> bool:
+        """Whether keepers adopt what leaves its parent."""
+        ...
+
+    def end(self, zygote: subprocess.Popen[bytes]) -> None:
+        """End a zygote and all that it forked."""
+        ...
+
     def program(self, name: str) -> str:
         """Where a zygote finds a script of `grader.execution.sandbox`."""
         ...
