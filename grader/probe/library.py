@@ -79,9 +79,8 @@ def _is_foreign(value: Any) -> bool:
         return base_of(value.__self__) is None and not _is_net(value.__self__)
     if isinstance(value, FunctionType):
         return not any(function is value for functions in _functions.values() for function, _ in functions)
-    return isinstance(getattr(type(value), "__call__", None), FunctionType) and not (
-        base_of(value) is not None or _is_net(value)
-    )
+    called = next((vars(cls)["__call__"] for cls in type(value).__mro__ if "__call__" in vars(cls)), None)
+    return isinstance(called, FunctionType) and base_of(value) is None and not _is_net(value)
 
 
 def _is_net(value: Any) -> bool:
