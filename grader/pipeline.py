@@ -175,7 +175,10 @@ class Grader:
         self.notify(Step(submission.student.key, "judging"))
         results, evidence = self._judge(loaded, evidence, basis)
         self._go_on()
-        outcome = self._score(run, submission, loaded, basis, results, evidence, problems)
+        outcome = self._score(submission, loaded, results, evidence, problems)
+        assert outcome.grade is not None
+        for exercise in outcome.grade.exercises:
+            run.journal(key, loaded.assignment.id, basis, exercise.exercise, exercise.scored)
         run.finish(outcome, basis)
         return self._marked(outcome)
 
@@ -280,19 +283,13 @@ class Grader:
 
     def _score(
         self,
-        run: Run,
         submission: Submission,
         loaded: Loaded,
-        basis: Basis,
         results: tuple[CheckResult, ...],
         evidence: Evidence,
         problems: tuple[Problem, ...],
     ) -> Outcome:
         given = grade(loaded.assignment, results)
-        for exercise in given.exercises:
-            run.journal(
-                submission.student.key, loaded.assignment.id, basis, exercise.exercise, exercise.scored
-            )
         return Outcome(submission, loaded.assignment, State.GRADED, evidence.level, given, evidence, problems)
 
     def _marked(self, outcome: Outcome) -> Outcome:
@@ -360,7 +357,7 @@ class Grader:
             return self.outcome(stored, loaded, evidence)
         basis = replace(stored.basis, rubric=loaded.digest)
         results, evidence = self._judge(loaded, evidence, basis)
-        outcome = self._score(run, stored.submission, loaded, basis, results, evidence, stored.problems)
+        outcome = self._score(stored.submission, loaded, results, evidence, stored.problems)
         run.finish(outcome, basis)
         return replace(self._marked(outcome), reused=True)
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import threading
 import tokenize
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from grader.model.evidence import Cell, Evidence
 
@@ -32,18 +34,37 @@ _LIST_GOES_ON = re.compile(r"^\s*\d+\s*[.)]", re.MULTILINE)
 _TAG = re.compile(r"^(?:exercise|ejercicio|ex)[:\-_ ]?(?P<id>[\w.\-]+)$", re.IGNORECASE)
 
 
-def regions(evidence: Evidence, exercises: Iterable[str]) -> dict[int, str]:
+class _Memo(threading.local):
+    """The last answer of a thread: every check of a submission asks the same."""
+
+    cells: tuple[Cell, ...] | None = None
+    exercises: tuple[str, ...] = ()
+    found: Mapping[int, str] = MappingProxyType({})
+
+
+_memo = _Memo()
+
+
+def regions(evidence: Evidence, exercises: Iterable[str]) -> Mapping[int, str]:
     """Cell index -> exercise id, for the cells that follow a marker.
 
     Bare numbers ("## 2.") count only where no cell says "Ejercicio 2" or is tagged: then they number
     something else; and they never lead back to an earlier exercise, as lists inside an answer would.
     """
+    wanted = tuple(exercises)
+    if _memo.cells is not evidence.cells or _memo.exercises != wanted:
+        _memo.found = MappingProxyType(_regions(evidence.cells, wanted))
+        _memo.cells, _memo.exercises = evidence.cells, wanted
+    return _memo.found
+
+
+def _regions(cells: tuple[Cell, ...], exercises: tuple[str, ...]) -> dict[int, str]:
     known = {_fold(e): e for e in exercises}
     order = list(known.values())
-    named = [_tagged(cell, known) or _named(cell, known) for cell in evidence.cells]
+    named = [_tagged(cell, known) or _named(cell, known) for cell in cells]
     found: dict[int, str] = {}
     current: str | None = None
-    for cell, exercise in zip(evidence.cells, named, strict=True):
+    for cell, exercise in zip(cells, named, strict=True):
         if exercise is None and not any(named):
             bare = _numbered(cell, known)
             if bare and (current is None or order.index(bare) >= order.index(current)):
@@ -98,6 +119,8 @@ def _lookup(id: str, known: dict[str, str]) -> str | None:
 
 def _plain(text: str) -> str:
     """Without accents: "Sección" and "Cuestión" are typed both ways."""
+    if text.isascii():
+        return text
     decomposed = unicodedata.normalize("NFD", text)
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -109,7 +109,9 @@ class Where:
         ]
         return inside or [c for c in candidates if self._plausible(c, expected, owner)]
 
-    def _plausible(self, candidate: Episode | BuiltModel, expected: Expected, owner: dict[int, str]) -> bool:
+    def _plausible(
+        self, candidate: Episode | BuiltModel, expected: Expected, owner: Mapping[int, str]
+    ) -> bool:
         """Whether work outside the exercise's region may still be its answer.
 
         It must be nearer to this exercise's network than to a rival's, and near enough; where another
