@@ -124,6 +124,13 @@ class Fit(_Event, frozen=True, tag="fit"):
     capped: bool = False
     capped_by_total: bool = False
     completed: bool = True
+    loop: Annotated[str, Meta(pattern="^(|batches|tape|torch)$")] = ""
+    """How a student's own loop trained it: `train_on_batch`, a gradient tape, PyTorch; "" for `fit`.
+    Its `epochs` are as its source says them, its history one value per call (batches) or round."""
+    calls: Count = 0
+    """Steps that such a loop asked for, those that were not made included."""
+    train_mode: bool | None = None
+    """Whether a PyTorch net was in training mode at its last step; None where there is no such thing."""
     initial_digest: Id = ""
     final_digest: Id = ""
     seconds: Seconds = 0.0

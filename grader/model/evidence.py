@@ -175,6 +175,12 @@ class Episode(Struct, frozen=True, forbid_unknown_fields=True):
     capped_by_total: bool = False
     """The submission's total was nearly spent: this training got less than its own cap."""
     completed: bool = True
+    loop: str = ""
+    """How a student's own loop trained it: batches (`train_on_batch`), tape, torch; "" for `fit`."""
+    calls: int = 0
+    """Steps that such a loop asked for, those that the budget left out included."""
+    train_mode: bool | None = None
+    """Whether a PyTorch net was in training mode at its last step; None where there is no such thing."""
     diverged: bool = False
     """It ended with weights that are not finite."""
     initial_digest: str = ""

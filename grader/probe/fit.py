@@ -80,6 +80,7 @@ def _prepare(models: Models, signature: inspect.Signature, model: Any, args: Any
     declared = dict(list(bound.arguments.items())[1:])
     probe = models.probe
     probe.fits += 1
+    probe.quietly(models.loops.close, model)
     call = Call(declared, dict(declared))
     seen = probe.quietly(models.arrays.see, declared["x"], declared["y"]) or Seen()
     if seen.stream is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,6 +53,8 @@ class Probe:
     fits: int = 0
     macs: float = 0.0
     """Multiply-adds spent so far, as estimated."""
+    serials: Iterator[int] = field(default_factory=itertools.count)
+    """Of nets, whatever library they are of."""
     namespace: Callable[[], dict[str, Any]] = dict
     """The student's variables."""
     at_start: list[Callable[[], None]] = field(default_factory=list)

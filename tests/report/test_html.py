@@ -194,6 +194,26 @@ def test_what_was_shortened_is_said() -> None:
 
 
 @pytest.mark.parametrize(
+    ("loop", "spanish", "english"),
+    [
+        ("batches", "solo se entrenó con sus primeras", "only its first"),
+        ("tape", "terminó antes cada vuelta por los datos", "ended each round through the data early"),
+        ("torch", "terminó antes cada vuelta por el DataLoader", "through the DataLoader early"),
+    ],
+)
+def test_a_loop_of_one_s_own_that_was_shortened_is_said(loop: str, spanish: str, english: str) -> None:
+    """One plain sentence, with the rows that were really trained on."""
+    seen = factory.evidence()
+    own = tuple(msgspec.structs.replace(e, loop=loop, calls=9000, rows_trained=240) for e in seen.episodes)
+    seen = msgspec.structs.replace(seen, episodes=own)
+    outcome = factory.outcome(factory.mediocre(), seen=seen)
+    assert spanish in page(outcome, "es").words
+    told = page(outcome, "en").words
+    assert english in told
+    assert "240" in told
+
+
+@pytest.mark.parametrize(
     ("make", "sentence"),
     [
         (factory.unreadable, "nothing in the hand-in that can be graded"),
