@@ -129,7 +129,15 @@ def _facts(reader: _Reader, frame: Frame, snapshots: list[Snapshot], episodes: i
             return [ev.Figure(reader.cell(figure.cell), figure.axes)]
         case wire.Sklearn() as call:
             return [
-                ev.SklearnCall(reader.cell(call.cell), call.estimator, call.method, call.params, call.shapes)
+                ev.SklearnCall(
+                    reader.cell(call.cell),
+                    call.estimator,
+                    call.method,
+                    call.params,
+                    call.shapes,
+                    call.rows_used,
+                    call.iterations_used,
+                )
             ]
     return []
 

@@ -172,7 +172,12 @@ class Sklearn(_Event, frozen=True, tag="sklearn"):
     estimator: Name
     method: Name
     params: Annotated[dict[Name, Scalar], Meta(max_length=64)] = {}
+    """As declared, whatever the budget left of them."""
     shapes: Annotated[tuple[Shape, ...], Meta(max_length=8)] = ()
+    rows_used: Count = 0
+    """Rows that were fitted on where that is fewer than given; 0 otherwise."""
+    iterations_used: Count = 0
+    """Iterations made where that is fewer than declared; 0 otherwise."""
 
 
 class Tamper(_Event, frozen=True, tag="tamper"):

@@ -266,7 +266,16 @@ class SklearnCall(Struct, frozen=True, forbid_unknown_fields=True):
     estimator: str
     method: str
     params: dict[str, bool | int | float | str | None] = {}
+    """As declared, whatever the budget left of them."""
     shapes: tuple[tuple[int, ...], ...] = ()
+    rows_used: int = 0
+    """Rows that were fitted on where that is fewer than given, drawn by class; 0 otherwise."""
+    iterations_used: int = 0
+    """Iterations made where that is fewer than declared; 0 otherwise."""
+
+    @property
+    def capped(self) -> bool:
+        return bool(self.rows_used or self.iterations_used)
 
 
 class DataLoad(Struct, frozen=True, forbid_unknown_fields=True):

@@ -227,6 +227,8 @@ def call(models: Models, original: Callable[..., Any]) -> Callable[..., Any]:
             result = original(self, *args, **kwargs)
         finally:
             probe.leave()
+        for hear in models.at_call if args else ():
+            probe.quietly(hear, self, args[0])
         if args and not kwargs.get("training") and _concrete(args[0]):
             key = (id(self), probe.cell)
             counted[key] = counted.get(key, 0) + 1

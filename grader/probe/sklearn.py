@@ -8,6 +8,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
+from . import estimators
 from .channel import clean
 from .doors import door
 from .hooks import imported
@@ -46,13 +47,25 @@ def _method(probe: Probe, name: str, original: Any) -> Any:
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         outermost = probe.enter() == 0
+        if outermost:
+            probe.local.reduced = {}
+        given, limited = args, kwargs
+        undo = None
         try:
-            result = original(self, *args, **kwargs)
+            if name.startswith("fit"):
+                fewer = probe.quietly(estimators.fewer_rows, probe, self, name, args, kwargs)
+                given, limited = fewer or (args, kwargs)
+                undo = probe.quietly(estimators.fewer_iterations, probe, self, args, kwargs)
+            result = original(self, *given, **limited)
         finally:
+            if undo is not None:
+                undo()
             probe.leave()
         if outermost:
             params = probe.quietly(lambda: _plain(self.get_params(deep=False))) or {}
-            probe.quietly(_send, probe, type(self).__name__, name, params, (*args, *kwargs.values()))
+            reduced = getattr(probe.local, "reduced", {})
+            values = (*args, *kwargs.values())
+            probe.quietly(_send, probe, type(self).__name__, name, params, values, reduced)
         return result
 
     return wrapper
@@ -92,7 +105,14 @@ def _plain(params: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _send(probe: Probe, estimator: str, method: str, params: dict[str, Any], given: tuple[Any, ...]) -> None:
+def _send(
+    probe: Probe,
+    estimator: str,
+    method: str,
+    params: dict[str, Any],
+    given: tuple[Any, ...],
+    reduced: dict[str, int] | None = None,
+) -> None:
     shapes = []
     for value in given[:8]:
         shape = getattr(value, "shape", None)
@@ -100,5 +120,5 @@ def _send(probe: Probe, estimator: str, method: str, params: dict[str, Any], giv
             shape = (len(value),)
         if shape is not None and len(shape) <= 8:
             shapes.append([int(d) for d in shape])
-    header = {"estimator": estimator, "method": method, "params": params, "shapes": shapes}
+    header = {"estimator": estimator, "method": method, "params": params, "shapes": shapes, **(reduced or {})}
     probe.send("sklearn", header)

@@ -29,6 +29,8 @@ class Job:
     evaluate_rows: int | None = None
     predict_macs: float | None = None
     total_macs: float | None = None
+    estimator_rows: int | None = None
+    tsne_steps: float | None = None
     threads: int | None = None
     evidence_bytes: int | None = None
     trouble: str = ""
@@ -68,7 +70,7 @@ class Probe:
     def send(self, kind: str, header: dict[str, Any], arrays: dict[str, Any] | None = None) -> bool:
         return self.channel.send(kind, {"cell": self.cell, **header}, arrays)
 
-    def quietly(self, body: Callable[..., T], *args: Any) -> T | None:
+    def quietly(self, body: Callable[..., T | None], *args: Any) -> T | None:
         """Run a part of the probe: its faults never reach the student's code."""
         try:
             return body(*args)
