@@ -31,6 +31,10 @@ CELL_TIMED_OUT = "CellTimeout"
 """The error of a cell that its own limit of the clock interrupted."""
 
 
+CELL_TOO_LARGE = "ResultTooLarge"
+"""The error of a cell that would have filled the memory with one result: see `Budget.resize_bytes`."""
+
+
 class Ended(StrEnum):
     """How a run ended. Whatever was collected before it is kept."""
 
@@ -325,4 +329,4 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True):
     def cut_short(self) -> bool:
         """A limit of clock, memory or output ended the run or one of its cells."""
         stopped = self.ended in LIMITS
-        return stopped or any(cell.error == CELL_TIMED_OUT for cell in self.cells)
+        return stopped or any(cell.error in {CELL_TIMED_OUT, CELL_TOO_LARGE} for cell in self.cells)

@@ -193,6 +193,7 @@ class Batches:
                 return original(model, *args, **kwargs)
             rows = draw.rows(given["x"])
             cut = self.probe.quietly(_affordable, phase, given)
+            self.probe.blank_rows = self.probe.blank_rows or phase.capped
             if cut is None and phase.last is not None:
                 return calls._padded(phase.last, rows)
             given = cut or given

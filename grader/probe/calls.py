@@ -154,6 +154,7 @@ def predict(models: Models, original: Callable[..., Any]) -> Callable[..., Any]:
             probe.leave()
         if missing:
             result = probe.quietly(_padded, result, missing)
+            probe.blank_rows = True
         probe.quietly(_send_prediction, models, self, seen, result, used, missing > 0)
         probe.macs += macs * used
         return result

@@ -61,6 +61,10 @@ def _torch(probe: Probe, module: ModuleType) -> None:
 
 
 def _tensorflow(probe: Probe, module: ModuleType) -> None:
+    with doors.shown():
+        from . import resizing
+
+    resizing.watch(probe, module)
     if probe.job.threads:
         module.config.threading.set_intra_op_parallelism_threads(probe.job.threads)
         module.config.threading.set_inter_op_parallelism_threads(probe.job.threads)

@@ -31,6 +31,7 @@ class Job:
     total_macs: float | None = None
     estimator_rows: int | None = None
     tsne_steps: float | None = None
+    resize_bytes: float | None = None
     threads: int | None = None
     evidence_bytes: int | None = None
     trouble: str = ""
@@ -53,6 +54,8 @@ class Probe:
     cell: int = -1
     """Ordinal of the code cell that runs; -1 before the first."""
     fits: int = 0
+    blank_rows: bool = False
+    """Whether rows without a value (all NaN) were ever handed out."""
     macs: float = 0.0
     """Multiply-adds spent so far, as estimated."""
     serials: Iterator[int] = field(default_factory=itertools.count)
