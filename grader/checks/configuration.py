@@ -82,7 +82,7 @@ def _ended_early(evidence: Evidence, episode: Episode) -> bool:
     Our budget shortens epochs and leaves out none; our clock breaks a cell off. EarlyStopping is the
     library's way to say "at most so many", and ends sooner on shortened epochs than it would on whole ones.
     """
-    if epochs_run(episode) >= episode.epochs or "EarlyStopping" in episode.callbacks:
+    if epochs_run(episode) >= episode.epochs or "EarlyStopping" in episode.callbacks or episode.loop:
         return False
     return episode.completed or not evidence.cut_short
 
@@ -93,12 +93,20 @@ def _cut_off(evidence: Evidence, episode: Episode) -> bool:
 
 
 def _unclear(evidence: Evidence, trainings: tuple[Episode, ...], epochs: int) -> Episode | None:
-    """A training cut off that was declared with so many epochs, or had them."""
+    """A training cut off that was declared with so many epochs, or had them; or one in an own loop.
+
+    How often a student's own loop goes round is read from its source, as far as that says it.
+    """
+    own = next((e for e in trainings if e.loop), None)
+    if own is not None:
+        return own
     cut = (e for e in trainings if _cut_off(evidence, e))
     return next((e for e in cut if epochs in {e.epochs, epochs_run(e)}), None)
 
 
 def _stopped(rule: Rule, episode: Episode) -> CheckResult:
+    if episode.loop:
+        return rule.review("epochs.own_loop", episode=episode.number, n=episode.epochs)
     ran = epochs_run(episode)
     return rule.review("epochs.stopped", episode=episode.number, n=episode.epochs, ran=ran)
 

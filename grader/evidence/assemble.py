@@ -105,7 +105,7 @@ def _read_names(reader: _Reader, frames: tuple[Frame, ...]) -> None:
     """Names come at a cell's end, after the frames of the cell: read them first."""
     for frame in frames:
         if isinstance(frame.event, wire.Names):
-            reader.names[frame.event.cell] = frame.event.names
+            reader.names.setdefault(frame.event.cell, {}).update(frame.event.names)  # one per library
 
 
 def _facts(reader: _Reader, frame: Frame, snapshots: list[Snapshot], episodes: int) -> list[object]:
@@ -129,7 +129,15 @@ def _facts(reader: _Reader, frame: Frame, snapshots: list[Snapshot], episodes: i
             return [ev.Figure(reader.cell(figure.cell), figure.axes)]
         case wire.Sklearn() as call:
             return [
-                ev.SklearnCall(reader.cell(call.cell), call.estimator, call.method, call.params, call.shapes)
+                ev.SklearnCall(
+                    reader.cell(call.cell),
+                    call.estimator,
+                    call.method,
+                    call.params,
+                    call.shapes,
+                    call.rows_used,
+                    call.iterations_used,
+                )
             ]
     return []
 
@@ -207,6 +215,9 @@ def _fit(
             capped=fit.capped,
             capped_by_total=fit.capped_by_total,
             completed=fit.completed,
+            loop=fit.loop,
+            calls=fit.calls,
+            train_mode=fit.train_mode,
             diverged=any(name.startswith("final/") for name in frame.not_finite),
             initial_digest=fit.initial_digest,
             final_digest=fit.final_digest,

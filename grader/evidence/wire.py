@@ -124,6 +124,13 @@ class Fit(_Event, frozen=True, tag="fit"):
     capped: bool = False
     capped_by_total: bool = False
     completed: bool = True
+    loop: Annotated[str, Meta(pattern="^(|batches|tape|torch)$")] = ""
+    """How a student's own loop trained it: `train_on_batch`, a gradient tape, PyTorch; "" for `fit`.
+    Its `epochs` are as its source says them, its history one value per call (batches) or round."""
+    calls: Count = 0
+    """Steps that such a loop asked for, those that were not made included."""
+    train_mode: bool | None = None
+    """Whether a PyTorch net was in training mode at its last step; None where there is no such thing."""
     initial_digest: Id = ""
     final_digest: Id = ""
     seconds: Seconds = 0.0
@@ -165,7 +172,12 @@ class Sklearn(_Event, frozen=True, tag="sklearn"):
     estimator: Name
     method: Name
     params: Annotated[dict[Name, Scalar], Meta(max_length=64)] = {}
+    """As declared, whatever the budget left of them."""
     shapes: Annotated[tuple[Shape, ...], Meta(max_length=8)] = ()
+    rows_used: Count = 0
+    """Rows that were fitted on where that is fewer than given; 0 otherwise."""
+    iterations_used: Count = 0
+    """Iterations made where that is fewer than declared; 0 otherwise."""
 
 
 class Tamper(_Event, frozen=True, tag="tamper"):

@@ -34,6 +34,13 @@ class Budget:
     evaluate_rows: int | None
     predict_macs: float | None
     total_macs: float | None
+    estimator_rows: int | None
+    """Rows that a scikit-learn estimator is fitted on whose cost grows with their square; others get five
+    times as many."""
+    tsne_steps: float | None
+    """Rows times iterations of one t-SNE; rows are never left out."""
+    resize_bytes: float | None
+    """What all images resized in one call may take; a larger call is refused before it fills the memory."""
     wall_seconds: float
     """Wall clock of the whole submission, seconds."""
     cell_seconds: float
@@ -47,14 +54,16 @@ class Budget:
 
 
 BUDGETS: dict[Level, Budget] = {
-    Level.STATIC: Budget(Level.STATIC, 0, 0, 0, 0, 0, 0, wall_seconds=0, cell_seconds=0),
-    Level.STRUCTURE: Budget(Level.STRUCTURE, 8, 1e9, 8, 64, 2e10, 1e12, wall_seconds=300, cell_seconds=150),
+    Level.STATIC: Budget(Level.STATIC, *(0,) * 9, wall_seconds=0, cell_seconds=0),
+    Level.STRUCTURE: Budget(
+        Level.STRUCTURE, 8, 1e9, 8, 64, 2e10, 1e12, 200, 2.5e5, 2e9, wall_seconds=300, cell_seconds=150
+    ),
     Level.QUICK: Budget(
-        Level.QUICK, 12_000, 1.2e10, 256, 2_000, 2e11, 4e12, wall_seconds=600, cell_seconds=300
+        *(Level.QUICK, 12_000, 1.2e10, 256, 2_000, 2e11, 4e12, 2_000, 1e6, 2e9),
+        wall_seconds=600,
+        cell_seconds=300,
     ),
-    Level.FULL: Budget(
-        Level.FULL, None, None, None, None, None, None, wall_seconds=6 * 3600, cell_seconds=3 * 3600
-    ),
+    Level.FULL: Budget(Level.FULL, *(None,) * 9, wall_seconds=6 * 3600, cell_seconds=3 * 3600),
 }
 """At `static` nothing runs.
 

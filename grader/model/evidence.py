@@ -31,6 +31,10 @@ CELL_TIMED_OUT = "CellTimeout"
 """The error of a cell that its own limit of the clock interrupted."""
 
 
+CELL_TOO_LARGE = "ResultTooLarge"
+"""The error of a cell that would have filled the memory with one result: see `Budget.resize_bytes`."""
+
+
 class Ended(StrEnum):
     """How a run ended. Whatever was collected before it is kept."""
 
@@ -175,6 +179,12 @@ class Episode(Struct, frozen=True, forbid_unknown_fields=True):
     capped_by_total: bool = False
     """The submission's total was nearly spent: this training got less than its own cap."""
     completed: bool = True
+    loop: str = ""
+    """How a student's own loop trained it: batches (`train_on_batch`), tape, torch; "" for `fit`."""
+    calls: int = 0
+    """Steps that such a loop asked for, those that the budget left out included."""
+    train_mode: bool | None = None
+    """Whether a PyTorch net was in training mode at its last step; None where there is no such thing."""
     diverged: bool = False
     """It ended with weights that are not finite."""
     initial_digest: str = ""
@@ -260,7 +270,16 @@ class SklearnCall(Struct, frozen=True, forbid_unknown_fields=True):
     estimator: str
     method: str
     params: dict[str, bool | int | float | str | None] = {}
+    """As declared, whatever the budget left of them."""
     shapes: tuple[tuple[int, ...], ...] = ()
+    rows_used: int = 0
+    """Rows that were fitted on where that is fewer than given, drawn by class; 0 otherwise."""
+    iterations_used: int = 0
+    """Iterations made where that is fewer than declared; 0 otherwise."""
+
+    @property
+    def capped(self) -> bool:
+        return bool(self.rows_used or self.iterations_used)
 
 
 class DataLoad(Struct, frozen=True, forbid_unknown_fields=True):
@@ -310,4 +329,4 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True):
     def cut_short(self) -> bool:
         """A limit of clock, memory or output ended the run or one of its cells."""
         stopped = self.ended in LIMITS
-        return stopped or any(cell.error == CELL_TIMED_OUT for cell in self.cells)
+        return stopped or any(cell.error in {CELL_TIMED_OUT, CELL_TOO_LARGE} for cell in self.cells)

@@ -80,6 +80,10 @@ class Arrays:
             return Seen(ids, self.labels(y), self._sent.get(ids, 0), example=x)
         return self._stream(x)
 
+    def distinct(self, ident: str) -> int:
+        """Different rows of an array that was sent."""
+        return self._sent.get(ident, 0)
+
     def labels(self, y: Any) -> str:
         """Describe labels; "" when there are none."""
         if y is None or not draw.in_memory(y):
@@ -144,6 +148,10 @@ class Arrays:
             found.example = None
             return found
         batches, stream, ended = first_batches(x)
+        return self.of_batches(batches, stream, ended=ended)
+
+    def of_batches(self, batches: list[Any], stream: Any = None, *, ended: bool) -> Seen:
+        """Describe what came batch by batch; `ended` says that these were all."""
         parts = [unpack(batch) for batch in batches]
         inputs = [p[0] for p in parts if p[0] is not None and draw.in_memory(p[0])]
         if not inputs:
@@ -262,6 +270,31 @@ def first_batches(x: Any) -> tuple[list[Any], Any, bool]:
     else:
         batches, ended = [], False
     return batches, None, ended
+
+
+class Kept:
+    """Copies of the batches that went by, as far as a stream is followed."""
+
+    def __init__(self) -> None:
+        self.batches: list[Any] = []
+        self.whole = True
+        """Whether nothing was left out."""
+        self._rows = self._values = 0
+
+    def add(self, x: Any, y: Any = None) -> None:
+        rows = draw.rows(x)
+        values = sum(int(np.prod(leaf.shape)) for leaf in draw.leaves(x))
+        reached = self._rows >= REPEATABLE.rows or len(self.batches) >= REPEATABLE.batches
+        if reached or self._values + values > STREAM_VALUES:
+            self.whole = False
+            return
+        self._rows += rows
+        self._values += values
+        self.batches.append((draw.each(x, _copy), draw.each(y, _copy)))
+
+
+def _copy(value: Any) -> Any:
+    return np.array(as_numpy(value))
 
 
 def _some(source: Iterator[Any], reach: Reach) -> tuple[list[Any], bool]:

@@ -4,7 +4,8 @@
 the key that authenticates frames is read, once: nothing that student code can read holds it afterwards.
 
 JOBFILE is a JSON object: seed (int), dataset (name), data (folder of the served arrays), threads (int or
-null), budget ({level, fit_rows, fit_macs, validation_rows, evaluate_rows, predict_macs, total_macs}, see
+null), budget ({level, fit_rows, fit_macs, validation_rows, evaluate_rows, predict_macs, total_macs,
+estimator_rows, tsne_steps, resize_bytes}, see
 `grader.model.budget`), evidence_bytes (int or null).
 
 This file runs beside untrusted code, so it knows no expected value and nothing of the grader: its siblings

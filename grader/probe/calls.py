@@ -154,6 +154,7 @@ def predict(models: Models, original: Callable[..., Any]) -> Callable[..., Any]:
             probe.leave()
         if missing:
             result = probe.quietly(_padded, result, missing)
+            probe.blank_rows = True
         probe.quietly(_send_prediction, models, self, seen, result, used, missing > 0)
         probe.macs += macs * used
         return result
@@ -227,6 +228,8 @@ def call(models: Models, original: Callable[..., Any]) -> Callable[..., Any]:
             result = original(self, *args, **kwargs)
         finally:
             probe.leave()
+        for hear in models.at_call if args else ():
+            probe.quietly(hear, self, args[0])
         if args and not kwargs.get("training") and _concrete(args[0]):
             key = (id(self), probe.cell)
             counted[key] = counted.get(key, 0) + 1

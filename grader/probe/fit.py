@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import draw, feed, graph, library, replaced, spend
+from . import blanks, draw, feed, graph, library, replaced, spend
 from .arrays import Seen, all_ones, batch_of
 from .doors import door, shut
 
 if TYPE_CHECKING:
     from .models import Models
+    from .state import Probe
 
 POOL_BYTES = 256 * 2**20
 """Drawn rows are copied; where all epochs' rows take more than this, epochs come round again."""
@@ -80,10 +81,12 @@ def _prepare(models: Models, signature: inspect.Signature, model: Any, args: Any
     declared = dict(list(bound.arguments.items())[1:])
     probe = models.probe
     probe.fits += 1
+    probe.quietly(models.loops.close, model)
     call = Call(declared, dict(declared))
     seen = probe.quietly(models.arrays.see, declared["x"], declared["y"]) or Seen()
     if seen.stream is not None:
         call.arguments["x"] = seen.stream
+    blank = probe.quietly(_without_blanks, probe, call)
     probe.quietly(_make_ready, models, model, seen)
     probe.quietly(models.send, model)
     call.header = _header(models, model, call, seen)
@@ -91,11 +94,24 @@ def _prepare(models: Models, signature: inspect.Signature, model: Any, args: Any
     capped = probe.quietly(_capped, models, call, seen)
     if capped is not None:
         call.arguments = capped
+    if blank:
+        call.header["capped"] = True
     digest, call.initial = probe.quietly(models.weights, model) or ("", None)
     call.header["initial_digest"] = digest
     call.arguments["callbacks"] = _with_ours(models, model, call, call.arguments.get("callbacks"))
     call.started = time.monotonic()
     return call
+
+
+def _without_blanks(probe: Probe, call: Call) -> bool:
+    """Leave out rows that `predict` gave no value to."""
+    given = call.arguments
+    there = blanks.present(probe, draw.leaves(given["x"])[0]) if draw.in_memory(given["x"]) else None
+    if there is None:
+        return False
+    parts = [name for name in ("x", "y", "sample_weight") if given[name] is not None]
+    given |= {name: draw.take(given[name], np.flatnonzero(there)) for name in parts}
+    return True
 
 
 def _header(models: Models, model: Any, call: Call, seen: Seen) -> dict[str, Any]:

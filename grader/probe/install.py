@@ -26,6 +26,7 @@ def install(probe: Probe, protocol: int, versions: dict[str, str]) -> None:
     finder.after("keras", lambda module: _keras(probe, module))
     finder.after("matplotlib.pyplot", lambda module: _matplotlib(probe, module))
     finder.after("matplotlib_inline.backend_inline", lambda module: _inline(probe, module))
+    finder.after("torch", lambda module: _torch(probe, module))
     finder.after_each("sklearn.", lambda module: _sklearn(probe, module))
 
 
@@ -48,7 +49,22 @@ def _keras(probe: Probe, module: ModuleType) -> None:
     models.install(probe, module)
 
 
+def _torch(probe: Probe, module: ModuleType) -> None:
+    if probe.job.threads:
+        module.set_num_threads(probe.job.threads)
+    # Its seed counts from the first cell; nothing of the import draws from it.
+    module.manual_seed(probe.job.seed)
+    with doors.shown():
+        from . import torch
+
+    torch.watch(probe, module)
+
+
 def _tensorflow(probe: Probe, module: ModuleType) -> None:
+    with doors.shown():
+        from . import resizing
+
+    resizing.watch(probe, module)
     if probe.job.threads:
         module.config.threading.set_intra_op_parallelism_threads(probe.job.threads)
         module.config.threading.set_inter_op_parallelism_threads(probe.job.threads)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import calls, compile, draw, fit, graph, library, tamper
+from . import batches, calls, compile, draw, fit, graph, library, loops, tamper, tape
 from .arrays import Arrays
 from .channel import clean
 from .doors import door
@@ -34,6 +34,8 @@ class Known:
     """Cheap summary of what the last description was made from."""
     described: graph.Described | None = None
     sent: str = ""
+    trained_by: dict[str, Any] | None = None
+    """Optimizer and loss of a student's own loop, for a model that was not compiled."""
 
 
 class Models:
@@ -43,16 +45,17 @@ class Models:
         self.probe = probe
         self.keras = keras
         self.arrays = Arrays(probe)
+        self.loops = loops.Loops(probe, self.arrays)
+        self.at_call: list[Callable[[Any, Any], None]] = []
+        """Told of a model that student code called, and of what with; in a traced function too."""
         self._known: dict[int, Known] = {}
-        self._next = 0
 
     # -- which models there are -------------------------------------------------------------------
 
     def known(self, model: Any) -> Known:
         found = self._known.get(id(model))
         if found is None or found.reference() is not model:
-            found = Known(weakref.ref(model), self._next)
-            self._next += 1
+            found = Known(weakref.ref(model), next(self.probe.serials))
             self._known[id(model)] = found
         return found
 
@@ -123,7 +126,7 @@ class Models:
         header = {
             "serial": known.serial,
             "graph": described.graph,
-            "compilation": compile.describe(self.keras, model),
+            "compilation": compile.describe(self.keras, model) or known.trained_by,
             "exposes": self._exposes(model),
             "shares": self._shares(model, described),
         }
@@ -210,6 +213,11 @@ def install(probe: Probe, keras: Any) -> None:
     guard.wrap(model, "evaluate", functools.partial(calls.evaluate, models))
     guard.wrap(model, "predict", functools.partial(calls.predict, models))
     guard.wrap(model, "__call__", functools.partial(calls.call, models))
+    by_batch = batches.Batches(models)
+    guard.wrap(model, "train_on_batch", by_batch.train)
+    guard.wrap(model, "test_on_batch", by_batch.test)
+    guard.wrap(model, "predict_on_batch", by_batch.predict)
+    tape.watch(models, guard)
     guard.remember_originals()
     probe.at_statement.append(guard.check)
     probe.at_cell_end.append(guard.check)

@@ -48,6 +48,14 @@ def epoch_rows(probe: Probe, macs: float, epochs: int) -> tuple[int, bool] | Non
     return max(1, total // max(1, epochs)), total < own
 
 
+def loop_rows(probe: Probe, macs: float, repeats: int | None) -> tuple[int, bool] | None:
+    """The same of a student's own loop, for all its rounds together; None when not capped."""
+    allowed = epoch_rows(probe, macs, 1)
+    if allowed is None or probe.job.level != "structure":
+        return allowed
+    return allowed[0] * (repeats or 1), allowed[1]
+
+
 def split_into_steps(rows: int, batch: int, *, structure: bool = False) -> tuple[int, int]:
     """(batch, steps): about `rows` rows in full batches of the declared size.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +29,9 @@ class Job:
     evaluate_rows: int | None = None
     predict_macs: float | None = None
     total_macs: float | None = None
+    estimator_rows: int | None = None
+    tsne_steps: float | None = None
+    resize_bytes: float | None = None
     threads: int | None = None
     evidence_bytes: int | None = None
     trouble: str = ""
@@ -50,8 +54,12 @@ class Probe:
     cell: int = -1
     """Ordinal of the code cell that runs; -1 before the first."""
     fits: int = 0
+    blank_rows: bool = False
+    """Whether rows without a value (all NaN) were ever handed out."""
     macs: float = 0.0
     """Multiply-adds spent so far, as estimated."""
+    serials: Iterator[int] = field(default_factory=itertools.count)
+    """Of nets, whatever library they are of."""
     namespace: Callable[[], dict[str, Any]] = dict
     """The student's variables."""
     at_start: list[Callable[[], None]] = field(default_factory=list)
@@ -65,7 +73,7 @@ class Probe:
     def send(self, kind: str, header: dict[str, Any], arrays: dict[str, Any] | None = None) -> bool:
         return self.channel.send(kind, {"cell": self.cell, **header}, arrays)
 
-    def quietly(self, body: Callable[..., T], *args: Any) -> T | None:
+    def quietly(self, body: Callable[..., T | None], *args: Any) -> T | None:
         """Run a part of the probe: its faults never reach the student's code."""
         try:
             return body(*args)

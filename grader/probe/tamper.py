@@ -16,7 +16,10 @@ from .state import Probe
 if TYPE_CHECKING:
     from .models import Models
 
-ON_INSTANCES = ("fit", "evaluate", "predict", "compile", "count_params", "summary", "get_weights")
+ON_INSTANCES = tuple(
+    """fit evaluate predict train_on_batch test_on_batch predict_on_batch compile count_params summary
+    get_weights""".split()
+)
 # Not `load`: replacing it to allow pickles is a widespread and honest habit.
 _NUMPY = ("argmax", "mean", "sum", "asarray", "array", "concatenate", "array_equal", "packbits")
 Wrapper = Callable[[Callable[..., Any]], Callable[..., Any]]

@@ -12,6 +12,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Callable
+from functools import cache
 from types import FrameType
 from typing import Any
 
@@ -30,6 +31,8 @@ NEVER = frozenset(
 _TOOLS = re.compile(r"/(cProfile\.py|IPython/(core/magics/execution|extensions/autoreload)\.py|debugpy/)")
 """What may cause them all the same: %prun, %autoreload, and a debugger that asks as it is imported."""
 _PRIVATE = re.compile(r"/proc/[^/]+/(?:fd|mem|environ|maps)|/dev/fd/")
+_MAPS = "/proc/self/maps"
+"""PyTorch reads there, as it is imported, which libraries are loaded."""
 _RUNS_TEXT_FOR_OTHERS = ("<timeit-src>", "<input>", "<console>", "<stdin>")
 _IN_BETWEEN = tuple(
     f"/{name}.py" for name in "inspect operator functools pickle os codecs bdb pdb trace".split()
@@ -57,7 +60,7 @@ class RefusedFile(OSError):
 
 def watch(tell: Callable[[str], object]) -> None:
     """Look on from now until the process ends; what is refused is told."""
-    sys.addaudithook(_hook(_trusted(), sys._getframe, tell))
+    sys.addaudithook(_hook(trusted(), sys._getframe, tell))
 
 
 def attributes(tell: Callable[[str], object]) -> Callable[..., Any]:
@@ -73,7 +76,8 @@ def attributes(tell: Callable[[str], object]) -> Callable[..., Any]:
     return door(attribute)
 
 
-def _trusted() -> tuple[str, ...]:
+@cache
+def trusted() -> tuple[str, ...]:
     """Where code of ours and of libraries lies."""
     paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     paths += [sys.prefix, sys.base_prefix, "/usr/lib/python3", os.path.dirname(__file__)]
@@ -108,6 +112,8 @@ def _hook(
         if event == "open":
             if isinstance(args[0], int):
                 return f"descriptor {args[0]}" if args[0] > _STREAMS and strange(asker()) else ""
+            if args[0] == _MAPS and (cause := asker()).endswith("/torch/__init__.py") and not strange(cause):
+                return ""
             return _opened(args[0], strange)
         if event in NEVER:
             return "" if _TOOLS.search(cause := asker()) and not strange(cause) else event

@@ -21,6 +21,7 @@ EXPLAINED = frozenset(
         "ModuleNotFoundError",
         "NameError",
         "ResourceExhaustedError",
+        "ResultTooLarge",
         "SyntaxError",
         "TimeoutError",
         "TypeError",

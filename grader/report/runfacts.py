@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from grader.model.evidence import Ended, Evidence
+from grader.model.evidence import Ended, Evidence, SklearnCall
 from grader.model.outcome import Outcome, State
 from grader.model.submission import Severity
 from grader.report import clean
@@ -116,6 +116,17 @@ def budget(outcome: Outcome, words: Words) -> tuple[str, ...]:
         lines.append(words.say("report.budget.calls", capped=calls))
     if starved:
         lines.append(words.say("report.budget.total", capped=starved))
+    lines += dict.fromkeys(_estimator(call, words) for call in evidence.sklearn if call.capped)
     if lines:
         lines.append(words.say("report.budget.meaning"))
     return tuple(lines)
+
+
+def _estimator(call: SklearnCall, words: Words) -> str:
+    name = clean.line(call.estimator, 60)
+    if call.rows_used:
+        given = call.shapes[0][0] if call.shapes and call.shapes[0] else call.rows_used
+        rows, total = words.number(call.rows_used, 0), words.number(given, 0)
+        return words.say("report.budget.estimator", estimator=name, rows=rows, total=total)
+    made = words.number(call.iterations_used, 0)
+    return words.say("report.budget.iterations", estimator=name, iterations=made)

@@ -22,7 +22,8 @@ _OBVIOUS = ("linear", "valid", (1, 1))
 def training(
     episode: Episode, evidence: Evidence, band: MeasuredBand | None, words: Words, *, anchor: str
 ) -> Training:
-    drawn = curve(episode, band)
+    # Of a loop over batches the history has a value per call: no curve over epochs.
+    drawn = None if episode.loop == "batches" else curve(episode, band)
     layers = episode.graph.layers
     return Training(
         anchor=anchor,
@@ -55,7 +56,11 @@ def _params(episode: Episode) -> int:
 
 def _facts(episode: Episode, words: Words) -> list[Fact]:
     compiled = episode.compilation
-    facts = [Fact(words.say("report.training.declared"), _declared(episode, words))]
+    facts = []
+    if episode.loop:
+        way = words.say(f"report.training.loop_{episode.loop}", calls=words.number(episode.calls, 0))
+        facts.append(Fact(words.say("report.training.loop"), way))
+    facts += [Fact(words.say("report.training.declared"), _declared(episode, words))]
     if compiled:
         rate = compiled.optimizer.learning_rate
         optimizer = clean.line(compiled.optimizer.kind, 60)
@@ -100,7 +105,10 @@ def _validation(episode: Episode, words: Words) -> str:
 def _notes(episode: Episode, evidence: Evidence, words: Words) -> list[str]:
     notes = []
     if episode.capped:
-        notes.append(words.say("report.training.capped", rows=words.number(episode.rows_trained, 0)))
+        key = f"report.training.capped_{episode.loop}" if episode.loop else "report.training.capped"
+        notes.append(words.say(key, rows=words.number(episode.rows_trained, 0)))
+    if episode.train_mode is False:
+        notes.append(words.say("report.training.eval_mode"))
     if episode.capped_by_total:
         notes.append(words.say("report.training.capped_by_total"))
     if not episode.completed:

@@ -238,6 +238,14 @@ def test_a_training_that_stopped_has_the_epochs_it_went_through(
     assert SOME(evidence(episodes=(training,)), KNOWN).status is status, why
 
 
+def test_epochs_of_a_loop_of_one_s_own_are_right_or_go_to_a_person() -> None:
+    """Its source may say them in a way that cannot be read."""
+    right = evidence(episodes=(episode(0, epochs=EPOCHS.epochs, loop="batches", history={"loss": (0.5,)}),))
+    assert EPOCHS(right, KNOWN).status is Status.PASSED
+    unread = EPOCHS(evidence(episodes=(episode(0, epochs=1, loop="batches"),)), KNOWN)
+    assert (unread.status, unread.message.key) == (Status.REVIEW, "epochs.own_loop")
+
+
 def test_our_clock_is_no_stopping() -> None:
     """A cell that it broke off declares what it declares."""
     cut = stopped(40, completed=False)

@@ -98,6 +98,15 @@ def test_the_run_s_own_facts_are_kept() -> None:
     assert found == BASE
 
 
+def test_a_loop_of_one_s_own_is_an_episode() -> None:
+    """With the steps it asked for, those the budget left out included; names come from each library."""
+    told = {"loop": "torch", "calls": 90, "train_mode": False, "capped": True}
+    found = read(built(), fitted(**told), named(1, n0=["net"]), named(1, n7=["other"]))
+    (only,) = found.episodes
+    assert (only.loop, only.calls, only.train_mode, only.capped) == ("torch", 90, False, True)
+    assert only.names == ("net",)
+
+
 def test_an_episode_says_what_was_trained_on_what() -> None:
     """Model, cell, names, data, labels and validation in one value."""
     x, y = SERVED.x_train / 255, SERVED.y_train

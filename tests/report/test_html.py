@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from grader.model.budget import Level
-from grader.model.evidence import ServedData
+from grader.model.evidence import ServedData, SklearnCall
 from grader.model.outcome import Outcome
 from grader.model.result import CheckResult, Status
 from grader.model.text import LANGUAGES, Language, Message
@@ -191,6 +191,39 @@ def test_what_was_shortened_is_said() -> None:
     words = page(factory.passing(), "en").words
     assert "Shortened trainings: 1 of 1." in words
     assert "Calls of evaluate or predict with only a part of the rows: 1." in words
+
+
+def test_what_an_estimator_was_spared_is_said() -> None:
+    """Rows or iterations, once each, in both languages."""
+    svm = SklearnCall(3, "SVC", "fit", shapes=((50_000, 512), (50_000,)), rows_used=2_000)
+    tsne = SklearnCall(4, "TSNE", "fit_transform", shapes=((10_000, 64),), iterations_used=250)
+    seen = msgspec.structs.replace(factory.evidence(), sklearn=(svm, svm, tsne))
+    outcome = factory.outcome(factory.mediocre(), seen=seen)
+    spanish, english = page(outcome, "es").words, page(outcome, "en").words
+    assert spanish.count("SVC se ajustó con 2.000 de 50.000 filas, elegidas por clase") == 1
+    assert english.count("SVC was fitted on 2,000 of 50,000 rows, drawn by class") == 1
+    assert "TSNE hizo 250 iteraciones" in spanish
+    assert "TSNE made 250 iterations" in english
+
+
+@pytest.mark.parametrize(
+    ("loop", "spanish", "english"),
+    [
+        ("batches", "solo se entrenó con sus primeras", "only its first"),
+        ("tape", "terminó antes cada vuelta por los datos", "ended each round through the data early"),
+        ("torch", "terminó antes cada vuelta por el DataLoader", "through the DataLoader early"),
+    ],
+)
+def test_a_loop_of_one_s_own_that_was_shortened_is_said(loop: str, spanish: str, english: str) -> None:
+    """One plain sentence, with the rows that were really trained on."""
+    seen = factory.evidence()
+    own = tuple(msgspec.structs.replace(e, loop=loop, calls=9000, rows_trained=240) for e in seen.episodes)
+    seen = msgspec.structs.replace(seen, episodes=own)
+    outcome = factory.outcome(factory.mediocre(), seen=seen)
+    assert spanish in page(outcome, "es").words
+    told = page(outcome, "en").words
+    assert english in told
+    assert "240" in told
 
 
 @pytest.mark.parametrize(

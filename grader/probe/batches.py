@@ -1,0 +1,265 @@
+"""`train_on_batch`, `test_on_batch`, `predict_on_batch`: a student's own loop over batches.
+
+The loop runs on to its end. Once the net's rows are used, a call answers at once: training and testing with
+what the last real call gave, predicting with NaN, for rows are never made up.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import calls, draw, fit, repeats, spend
+from .arrays import Kept, Seen
+from .doors import door
+from .loops import Loop
+
+if TYPE_CHECKING:
+    from .models import Models
+
+MAX_PHASES = 8
+"""Tests of one net in one cell that are told."""
+
+
+@dataclass
+class Phase:
+    """The test or prediction calls of one net, until it is trained again."""
+
+    net: Any
+    macs: float
+    allowed: int | None
+    rows: int = 0
+    calls: int = 0
+    capped: bool = False
+    kept: Kept = field(default_factory=Kept)
+    last: Any = None
+
+
+class Batches:
+    """What the three calls share."""
+
+    def __init__(self, models: Models) -> None:
+        self.models = models
+        self.probe = models.probe
+        self.loops = models.loops
+        self._tests: dict[int, Phase] = {}
+        self._predictions: dict[int, Phase] = {}
+        self._told: dict[int, int] = {}
+        self.probe.at_cell_end.append(self._end_of_cell)
+
+    # -- train_on_batch ---------------------------------------------------------------------------
+
+    def train(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(original)
+
+        @door
+        @functools.wraps(original)
+        def train_on_batch(model: Any, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            given = None if self.probe.inside else _bound(signature, model, args, kwargs)
+            loop = self.probe.quietly(self._training, model, given) if given else None
+            if given is None or loop is None:
+                return original(model, *args, **kwargs)
+            shape = bool(given["return_dict"])
+            cut = self.probe.quietly(self._within, loop, given)
+            if cut is None and shape in loop.last:
+                return _again(loop.last[shape])
+            given = cut or given
+            loop.broken = True
+            self.probe.enter()
+            try:
+                result = original(model, **given)
+            finally:
+                self.probe.leave()
+            loop.broken = False
+            loop.last[shape] = _again(result)
+            self.probe.quietly(self._trained, loop, model, given, result)
+            return result
+
+        return train_on_batch
+
+    def _training(self, model: Any, given: dict[str, Any]) -> Loop | None:
+        """The net's training, begun when there is none; one call is counted."""
+        if not draw.in_memory(given["x"]):
+            return None
+        loop = self.loops.of(model) or self._begin(model, given)
+        self._end_test(id(model))
+        loop.calls += 1
+        loop.kept.add(given["x"], given["y"])
+        return loop
+
+    def _begin(self, model: Any, given: dict[str, Any]) -> Loop:
+        models = self.models
+        self.probe.quietly(fit._make_ready, models, model, Seen(example=given["x"]))
+        serial = models.send(model).serial
+        header = {
+            "serial": serial,
+            "loop": "batches",
+            "batch_size": draw.rows(given["x"]),
+            "sample_weighted": fit._weighted(given, Seen()),
+        }
+        weights = functools.partial(models.weights, model)
+        rounds = repeats.around(inner=1).times
+        return self.loops.begin(model, header, weights, models.describe(model).macs, rounds)
+
+    def _within(self, loop: Loop, given: dict[str, Any]) -> dict[str, Any] | None:
+        """The call's arguments, the first one's cut to what may be trained; None when that is used."""
+        left, rows = loop.left, draw.rows(given["x"])
+        if left is None or rows <= left:
+            return given
+        loop.capped = True
+        return _cut(given, max(1, left)) if not loop.rows else None
+
+    def _trained(self, loop: Loop, model: Any, given: dict[str, Any], result: Any) -> None:
+        self.loops.trained(loop, draw.rows(given["x"]))
+        for name, value in calls._results(model, result).items():
+            loop.note(name, value)
+
+    # -- test_on_batch ----------------------------------------------------------------------------
+
+    def test(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(original)
+
+        @door
+        @functools.wraps(original)
+        def test_on_batch(model: Any, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            given = None if self.probe.inside else _bound(signature, model, args, kwargs)
+            phase = self.probe.quietly(self._testing, model, given) if given else None
+            if given is None or phase is None:
+                return original(model, *args, **kwargs)
+            cut = self.probe.quietly(_affordable, phase, given)
+            shape = bool(given["return_dict"])
+            if cut is None and shape in phase.last:
+                return _again(phase.last[shape])
+            given = cut or given
+            self.probe.enter()
+            try:
+                result = original(model, **given)
+            finally:
+                self.probe.leave()
+            phase.last[shape] = _again(result)
+            self.probe.quietly(self._used, phase, draw.rows(given["x"]))
+            return result
+
+        return test_on_batch
+
+    def _testing(self, model: Any, given: dict[str, Any]) -> Phase | None:
+        if not draw.in_memory(given["x"]):
+            return None
+        phase = self._tests.get(id(model))
+        if phase is None:
+            self.models.used_with(model, given["x"])
+            macs = max(1.0, self.models.describe(model).macs)
+            job = self.probe.job
+            # Beside a training it is its validation, once a round.
+            limit = job.validation_rows if self.loops.of(model) else job.evaluate_rows
+            phase = Phase(model, macs, spend.forward_rows(self.probe, macs, limit), last={})
+            self._tests[id(model)] = phase
+        phase.kept.add(given["x"], given["y"])
+        return phase
+
+    def _used(self, phase: Phase, rows: int) -> None:
+        phase.rows += rows
+        phase.calls += 1
+        self.probe.macs += phase.macs * rows
+
+    def _end_test(self, key: int) -> None:
+        phase = self._tests.pop(key, None)
+        if phase is None or not phase.last or self._told.get(key, 0) >= MAX_PHASES:
+            return
+        self._told[key] = self._told.get(key, 0) + 1
+        seen = self.loops.see_kept(phase.kept)
+        result = next(reversed(phase.last.values()))
+        calls._send_evaluation(self.models, phase.net, seen, result, phase.rows, phase.capped)
+
+    # -- predict_on_batch -------------------------------------------------------------------------
+
+    def predict(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(original)
+
+        @door
+        @functools.wraps(original)
+        def predict_on_batch(model: Any, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            given = None if self.probe.inside else _bound(signature, model, args, kwargs)
+            phase = self.probe.quietly(self._predicting, model, given) if given else None
+            if given is None or phase is None:
+                return original(model, *args, **kwargs)
+            rows = draw.rows(given["x"])
+            cut = self.probe.quietly(_affordable, phase, given)
+            self.probe.blank_rows = self.probe.blank_rows or phase.capped
+            if cut is None and phase.last is not None:
+                return calls._padded(phase.last, rows)
+            given = cut or given
+            self.probe.enter()
+            try:
+                result = original(model, **given)
+            finally:
+                self.probe.leave()
+            phase.last = draw.each(result, lambda array: np.asarray(array)[:0])
+            self.probe.quietly(self._used, phase, draw.rows(given["x"]))
+            missing = rows - draw.rows(given["x"])
+            return calls._padded(result, missing) if missing else result
+
+        return predict_on_batch
+
+    def _predicting(self, model: Any, given: dict[str, Any]) -> Phase | None:
+        if not draw.in_memory(given["x"]):
+            return None
+        phase = self._predictions.get(id(model))
+        if phase is None:
+            self.models.used_with(model, given["x"])
+            macs = max(1.0, self.models.describe(model).macs)
+            phase = Phase(model, macs, spend.predict_rows(self.probe, macs))
+            self._predictions[id(model)] = phase
+        phase.kept.add(given["x"])
+        return phase
+
+    def _end_prediction(self, key: int) -> None:
+        phase = self._predictions.pop(key)
+        if phase.last is not None:
+            seen = self.loops.see_kept(phase.kept)
+            calls._send_prediction(self.models, phase.net, seen, phase.last, phase.rows, phase.capped)
+
+    def _end_of_cell(self) -> None:
+        for key in list(self._tests):
+            self.probe.quietly(self._end_test, key)
+        for key in list(self._predictions):
+            self.probe.quietly(self._end_prediction, key)
+        self._told.clear()
+
+
+def _bound(signature: inspect.Signature, model: Any, args: Any, kwargs: Any) -> dict[str, Any] | None:
+    try:
+        bound = signature.bind(model, *args, **kwargs)
+    except TypeError:
+        return None  # the library words its own complaint
+    bound.apply_defaults()
+    return dict(list(bound.arguments.items())[1:])
+
+
+def _affordable(phase: Phase, given: dict[str, Any]) -> dict[str, Any] | None:
+    """The call's arguments, the first one's cut to what may be computed; None when that is used."""
+    rows = draw.rows(given["x"])
+    if phase.allowed is None or phase.rows + rows <= phase.allowed:
+        return given
+    phase.capped = True
+    return _cut(given, max(1, phase.allowed)) if not phase.rows else None
+
+
+def _cut(given: dict[str, Any], rows: int) -> dict[str, Any]:
+    parts = [name for name in ("x", "y", "sample_weight") if given.get(name) is not None]
+    return {**given, **{name: draw.cut(given[name], 0, rows) for name in parts}}
+
+
+def _again(result: Any) -> Any:
+    """An answer of its own: the caller may change the one it gets."""
+    if isinstance(result, dict):
+        return dict(result)
+    return list(result) if isinstance(result, list) else result

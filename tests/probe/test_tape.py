@@ -1,0 +1,163 @@
+"""Loops with a gradient tape under a budget, in a real kernel on real Keras models."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from driver import NO_CAPS, QUICK, Run, run_cells
+
+from grader.evidence import wire
+
+SETUP = """
+import numpy as np, keras, tensorflow as tf
+from keras import layers
+(x, y), (xt, yt) = keras.datasets.fashion_mnist.load_data()
+x, xt = (x / 255).astype("float32"), (xt / 255).astype("float32")
+train_ds = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(600).batch(20)
+test_ds = tf.data.Dataset.from_tensor_slices((xt, yt)).batch(10)
+loss_fn = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+def net():
+    return keras.Sequential([layers.Input((28, 28)), layers.Flatten(), layers.Dense(10)])
+
+def step(model, optimizer, a, b):
+    with tf.GradientTape() as tape:
+        loss = loss_fn(b, model(a, training=True))
+    grads = tape.gradient(loss, model.trainable_variables)
+    optimizer.apply_gradients(zip(grads, model.trainable_variables))
+    return loss
+"""
+CELLS = {
+    "setup": SETUP,
+    "untouched": "print((sum(len(a) for a, b in train_ds), len(next(iter(train_ds))[0]), len(train_ds)))",
+    "eager": """
+model, optimizer = net(), keras.optimizers.SGD(0.01)
+trained, tested = [], []
+for epoch in range(4):
+    rows = 0
+    for a, b in train_ds:
+        step(model, optimizer, a, b)
+        rows += len(a)
+    trained.append(rows)
+    rows = 0
+    for a, b in test_ds:
+        loss_fn(b, model(a, training=False)); rows += len(a)
+    tested.append(rows)
+print((trained, tested, int(optimizer.iterations)))
+""",
+    "traced": """
+second, adam = net(), keras.optimizers.Adam()
+@tf.function
+def fast(a, b):
+    return step(second, adam, a, b)
+@tf.function
+def forward(a):
+    return second(a, training=False)
+trained, tested = [], []
+for epoch in range(4):
+    rows = 0
+    for i, (a, b) in enumerate(train_ds):
+        fast(a, b); rows += len(a)
+    trained.append(rows)
+    rows = 0
+    for a, b in test_ds:
+        forward(a); rows += len(a)
+    tested.append(rows)
+print((trained, tested, int(adam.iterations)))
+""",
+    "arrays": """
+third, sgd = net(), keras.optimizers.SGD(0.1)
+for epoch in range(2):
+    for start in range(0, 600, 100):
+        step(third, sgd, x[start:start + 100], y[start:start + 100])
+""",
+    "counting": """
+total = 0
+for a, b in train_ds:
+    total += len(a)
+print(total)
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return run_cells(list(CELLS.values()), QUICK)
+
+
+def printed(run: Run, name: str):
+    cell = run.cells[list(CELLS).index(name)]
+    assert cell.ok, cell.error
+    return ast.literal_eval(cell.text.strip().splitlines()[-1])
+
+
+def fit_of(run: Run, name: str) -> wire.Fit:
+    index = list(CELLS).index(name)
+    assert run.cells[index].ok, run.cells[index].error
+    [fit] = [fit for fit in run.all(wire.Fit) if fit.cell == index]
+    return fit
+
+
+def test_the_probe_itself_had_no_trouble(run):
+    """No fault of ours was swallowed on the way."""
+    assert run.trouble == ""
+    assert [cell.error for cell in run.cells] == [""] * len(CELLS)
+    assert not run.all(wire.Tamper)
+
+
+def test_a_loop_that_feeds_no_net_goes_to_its_end(run):
+    """Counting sees every row."""
+    assert printed(run, "untouched") == (600, 20, 30)
+    assert printed(run, "counting") == 600
+
+
+@pytest.mark.parametrize("name", ["eager", "traced"])
+def test_every_epoch_gets_an_equal_part(run, name):
+    """240 rows in four epochs, also where a step is a traced function; validation gets 30 each."""
+    trained, tested, steps = printed(run, name)
+    assert (trained, tested, steps) == ([60] * 4, [30] * 4, 12)
+    fit = fit_of(run, name)
+    assert (fit.loop, fit.epochs, fit.batch_size, fit.rows_trained, fit.calls) == ("tape", 4, 20, 240, 12)
+    assert (fit.capped, fit.completed, fit.validation) == (True, True, "data")
+    assert fit.initial_digest != fit.final_digest
+
+
+def test_losses_are_told_where_they_can_be_seen(run):
+    """One value a round; a traced function shows none."""
+    eager = fit_of(run, "eager").history
+    assert (len(eager["loss"]), len(eager["val_loss"])) == (4, 4)
+    assert None not in eager["loss"]
+    assert fit_of(run, "traced").history["loss"] == (None,) * 4
+
+
+def test_how_it_is_trained_is_told(run):
+    """Optimizer and loss of a model that was never compiled."""
+    for name, kind in (("eager", "SGD"), ("traced", "Adam")):
+        serial = fit_of(run, name).serial
+        found = next(m.compilation for m in run.all(wire.Model) if m.serial == serial and m.compilation)
+        assert (found.optimizer.kind, found.loss.kind, found.loss.from_logits) == (
+            kind, "SparseCategoricalCrossentropy", True,
+        )  # fmt: skip
+
+
+def test_rows_are_told_by_content(run):
+    """The arrays behind the data set, whole."""
+    described = {e.id: e for e in run.all(wire.Data)}
+    fit = fit_of(run, "eager")
+    assert (described[fit.x].rows, described[fit.x].whole) == (600, True)
+    assert described[fit.validation_x].rows == 200
+
+
+def test_a_loop_over_arrays_is_recorded_and_runs_in_full(run):
+    """Nothing in it can be left out honestly."""
+    fit = fit_of(run, "arrays")
+    assert (fit.loop, fit.rows_trained, fit.calls, fit.capped) == ("tape", 1200, 12, False)
+
+
+def test_full_runs_everything():
+    """Nothing is cut, and what was trained is told all the same."""
+    run = run_cells([SETUP, CELLS["eager"]], NO_CAPS)
+    assert run.trouble == ""
+    [fit] = run.all(wire.Fit)
+    assert (fit.rows_trained, fit.capped) == (2400, False)
