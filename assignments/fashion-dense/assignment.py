@@ -68,10 +68,7 @@ PREDICTED = Predicted(
 )
 NAMED = NamedClass(
     id="6.argmax",
-    title=Text(
-        es="El nombre de la clase predicha para la imagen de índice 10",
-        en="The name of the class predicted for the image of index 10",
-    ),
+    title=Text(es="El nombre de la clase 10.ª", en="The name of class of image 10"),
     points=Decimal("0.5"),
     where=naming,
     row=10,
