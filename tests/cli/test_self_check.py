@@ -12,7 +12,10 @@ import pytest
 from grader.demo import unpack
 from tests import unprivileged
 
-UNIX_ONLY = ("fcntl", "grp", "pwd", "termios", "tty", "pty", "posix_spawn", "syslog", "nis", "crypt", "spwd")
+UNIX_ONLY = (
+    *("fcntl", "grp", "pwd", "termios", "tty", "pty", "posix_spawn", "syslog", "nis", "crypt"),
+    "spwd",
+)
 BLOCKED = f"""
 import importlib.abc, os, sys
 
@@ -25,11 +28,22 @@ sys.meta_path.insert(0, Blocked())
 for name in {UNIX_ONLY!r}:
     sys.modules.pop(name, None)
 """
+NO_LIBC = """
+import ctypes
+
+class NoLibc(ctypes.CDLL):
+    def __init__(self, name, *args, **kwargs):
+        if name is None:
+            raise TypeError("as on Windows: there is no library of that name")
+        super().__init__(name, *args, **kwargs)
+
+ctypes.CDLL = NoLibc
+"""
 
 
 def test_every_module_on_its_path_imports_without_unix(tmp_path: Path) -> None:
     """What `grade check` imports, in an interpreter that has none of Unix's own modules."""
-    program = BLOCKED + "import grader.cli.app, grader.cli.checking, grader.execution.unprotected\n"
+    program = BLOCKED + NO_LIBC + "import grader.cli.app, grader.cli.checking, grader.execution.unprotected\n"
     program += "import grader.verification.rebuild\nprint('imported')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "imported", done.stderr[-2000:]
