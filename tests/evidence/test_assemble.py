@@ -107,6 +107,13 @@ def test_a_loop_of_one_s_own_is_an_episode() -> None:
     assert only.names == ("net",)
 
 
+def test_a_result_that_was_too_large_is_a_limit_of_ours() -> None:
+    """As the clock is: what the cell would have shown is not missing by the student's fault."""
+    stopped = Cell(1, "code", "resize()", ran=True, ok=False, error="ResultTooLarge")
+    assert msgspec.structs.replace(BASE, cells=(stopped,)).cut_short
+    assert not BASE.cut_short
+
+
 def test_an_episode_says_what_was_trained_on_what() -> None:
     """Model, cell, names, data, labels and validation in one value."""
     x, y = SERVED.x_train / 255, SERVED.y_train

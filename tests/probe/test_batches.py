@@ -153,6 +153,17 @@ def test_predictions_that_cannot_be_afforded_are_nan(run):
     assert (told.rows_used, told.capped, told.x_distinct) == (64, True, 128)
 
 
+def test_structure_takes_one_small_step_a_round():
+    """Eight rows for each of the three rounds that the source declares."""
+    budget = {**QUICK, "level": "structure", "fit_rows": 8, "fit_macs": 1e9, "evaluate_rows": 64}
+    run = run_cells(
+        [SETUP, CELLS["loop"].replace("20", "8").replace("12:", "3:").replace("11]", "2]")], budget
+    )
+    assert run.trouble == ""
+    [fit] = run.all(wire.Fit)
+    assert (fit.rows_trained, fit.calls, fit.capped) == (24, 225, True)
+
+
 def test_full_runs_every_step():
     """Nothing is left out, and the training is told all the same."""
     run = run_cells([SETUP, CELLS["loop"]], NO_CAPS)

@@ -327,7 +327,7 @@ def test_the_history_is_the_librarys(run):
     [fit] = fits(run, "callbacks")
     assert printed(run, "callbacks") == len(fit.history["loss"]) == 2
     assert fit.epochs == 50
-    assert fit.callbacks == ("Liar", "EarlyStopping")
+    assert fit.callbacks == ("custom", "EarlyStopping")
     assert all(value < 0.9 for value in fit.history["accuracy"])
 
 
