@@ -51,7 +51,7 @@ def test_ctrl_c(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         time.sleep(0.2)
     children = psutil.Process(run.pid).children(recursive=True)
     os.kill(run.pid, signal.SIGINT)
-    _, told = run.communicate(timeout=10)
+    _, told = run.communicate(timeout=60)
     assert run.returncode == Exit.INTERRUPTED
     assert "vuelve a ejecutar la misma orden" in told
     _, alive = psutil.wait_procs(children, timeout=5)
