@@ -42,6 +42,7 @@ def kernel_class(probe: Probe) -> type[IPythonKernel]:
     class Kernel(IPythonKernel):
         @door
         @functools.wraps(IPythonKernel.do_execute)  # ipykernel asks for its parameters
+        # The rest is handed on as it came, whatever parameters this version has.
         async def do_execute(  # type: ignore[override]
             self, code: str, silent: bool, *args: Any, **kwargs: Any
         ) -> Any:
@@ -49,7 +50,8 @@ def kernel_class(probe: Probe) -> type[IPythonKernel]:
                 return await super().do_execute(code, silent, *args, **kwargs)
             if probe.cell < 0:
                 # Beside the variables that are nobody's: `%who` and the grader do not list it.
-                for names in (self.shell.user_ns, self.shell.user_ns_hidden):  # type: ignore[union-attr]
+                assert self.shell is not None
+                for names in (self.shell.user_ns, self.shell.user_ns_hidden):
                     names["getattr"] = attribute
                 for action in probe.at_start:
                     probe.quietly(action)

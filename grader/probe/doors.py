@@ -13,8 +13,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import CodeType, FunctionType, ModuleType
-from typing import Any, TypeVar
+from types import CodeType, FrameType, FunctionType, ModuleType
+from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,7 +31,7 @@ def shut(function: F) -> F:
     closed: Any = functools.lru_cache(maxsize=0)(function)
     del closed.__wrapped__, closed.cache_parameters
     vars(closed).update(vars(function))
-    return closed  # type: ignore[no-any-return]
+    return cast(F, closed)
 
 
 def door(function: F) -> F:
@@ -44,10 +44,10 @@ def door(function: F) -> F:
 def came_through() -> bool:
     """Whether the probe's frames that called this begin at a door."""
     outermost: CodeType | None = None
-    frame = _getframe(1)
+    frame: FrameType | None = _getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_HERE):
         outermost = frame.f_code
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return outermost in _entrances
 
 

@@ -87,11 +87,11 @@ def _times(node: ast.expr, frame: FrameType) -> int | None:
     """Rounds of `range(…)`, also inside `tqdm(…)` and `enumerate(…)`."""
     match node:
         case ast.Call(func=ast.Name(id=name), args=args) if name in _RANGES and args:
-            numbers = [_number(argument, frame) for argument in args]
-            if any(number is None for number in numbers):
+            numbers = [number for argument in args if (number := _number(argument, frame)) is not None]
+            if len(numbers) < len(args):
                 return None
             try:
-                return len(range(*numbers))  # type: ignore[arg-type]
+                return len(range(*numbers))
             except (TypeError, ValueError, OverflowError):
                 return None
         case ast.Call(args=[first, *_]):

@@ -53,7 +53,8 @@ def executor(tier: str) -> Executor:
 @pytest.fixture(scope="session")
 def targets() -> Iterator[dict[str, Any]]:
     """Files, sockets and a process of the very user that student code runs as, open to all."""
-    folder = Path(f"/tmp/attacked-{secrets.token_hex(4)}")  # noqa: S108 - open to all is the point
+    # Not pytest's own folder, which is closed to others: only the sandbox may stand before these.
+    folder = Path(tempfile.mkdtemp(prefix="attacked-"))
     victim = _victim()
     abstract = f"attacked-{secrets.token_hex(8)}"
     with (
