@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import blanks, draw, feed, graph, library, replaced, spend
+from . import ahead, blanks, draw, feed, graph, library, replaced, spend
 from .arrays import Seen, all_ones, batch_of
 from .doors import door, shut
 
@@ -98,6 +98,8 @@ def _prepare(models: Models, signature: inspect.Signature, model: Any, args: Any
         call.header["capped"] = True
     digest, call.initial = probe.quietly(models.weights, model) or ("", None)
     call.header["initial_digest"] = digest
+    parts = (declared["x"], declared["y"], declared["sample_weight"])
+    probe.quietly(ahead.make_variables, models.keras, model, parts)
     call.arguments["callbacks"] = _with_ours(models, model, call, call.arguments.get("callbacks"))
     call.started = time.monotonic()
     return call

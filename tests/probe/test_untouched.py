@@ -38,6 +38,7 @@ for model in models:
     history = model.fit(x, y, epochs=2, verbose=0, validation_split=0.2)
     lines += [digest(model), str(history.history), str(model.evaluate(x, y, verbose=0))]
     lines += [str(model.predict(x, verbose=0).sum())]
+    lines += [str([v.path for v in (*model.variables, *model.metrics_variables, *model.optimizer.variables)])]
 ds = tf.data.Dataset.from_tensor_slices((x, y)).batch(16)
 model.fit(ds, epochs=1, verbose=0)
 lines += [digest(model), layers.Dense(1).name, str(np.random.rand())]

@@ -1,0 +1,50 @@
+"""What a training needs besides its net, made before its first step is traced.
+
+Keras makes the variables of metrics and optimizers ahead of the first step, except on TensorFlow without a
+distribution strategy: there they are made while the step is traced, which TensorFlow then traces again
+without them. Of a small training that second time is a sixth.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Any
+
+import numpy as np
+
+from . import compile, draw, graph, library
+
+_METHODS = ("call", "compute_loss", "compute_metrics", "_compute_loss", "train_step")
+_STUDENTS = frozenset({library.CUSTOM, "Lambda"})
+
+
+def make_variables(keras: Any, model: Any, parts: tuple[Any, Any, Any]) -> None:
+    """For a training on `parts`: x, y and sample weights. Nothing of a student's is called for it."""
+    arrays = [array for part in parts for array in draw.leaves(part)]
+    if not all(isinstance(array, np.ndarray) for array in arrays) or not _all_librarys(keras, model):
+        return
+    batch = tuple(draw.each(part, lambda array: _symbol(keras, array)) for part in parts)
+    # What does not fit together is said by Keras, in its own words, when it trains.
+    with graph.tensor_names_kept(), contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
+        model._symbolic_build(data_batch=batch)
+
+
+def _all_librarys(keras: Any, model: Any) -> bool:
+    """Whether all that is built and called is the library's: only then does nobody see that it was."""
+    held = model._flatten_layers(include_self=False)
+    if not model.built or any(library.name_of(part) in _STUDENTS or not part.built for part in held):
+        return False
+    if not all(library.is_own_method(getattr(type(model), name)) for name in _METHODS):
+        return False
+    compiled = compile.describe(keras, model)
+    if compiled is None:
+        return False
+    named = (compiled["optimizer"]["kind"], compiled["loss"]["kind"], *compiled["metrics"])
+    return not any(library.CUSTOM in name for name in named)
+
+
+def _symbol(keras: Any, array: Any) -> Any:
+    """Any number of rows like those of an array, as Keras will feed them."""
+    dtype = keras.config.floatx() if array.dtype.kind == "f" else array.dtype.name
+    return keras.KerasTensor(shape=(None, *array.shape[1:]), dtype=dtype)
