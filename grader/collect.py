@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -141,8 +140,3 @@ def _cell(cell: SourceCell, run: CellRun | None) -> Cell:
         output_text=run.output_text[:TEXT_LIMIT],
         seconds=run.seconds,
     )
-
-
-def worker_path() -> Path:
-    """The program of the clean sandbox."""
-    return Path(__file__).parent / "verification" / "worker.py"

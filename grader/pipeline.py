@@ -30,7 +30,7 @@ from grader.model.result import CheckResult
 from grader.model.submission import CellKind, Problem, Severity, Submission
 from grader.model.text import Message
 from grader.probe import VERSION as PROBE_VERSION
-from grader.schedule import Admission, Estimate, Pool, Task, Threads, costs
+from grader.schedule import THREADS, Admission, Estimate, Pool, Task, Threads, costs
 from grader.scoring.marks import with_marks
 from grader.scoring.score import grade, judge, judge_again, nothing, settled
 from grader.verification.rebuild import Rebuilder, RetrainPlan
@@ -42,8 +42,6 @@ MORE = 4
 RETRAIN_SEED = 20_000
 ABSENT = "intake.absent"
 """What intake says of those who handed in nothing."""
-THREADS = "grading"
-"""How the names of the threads that grade begin."""
 FRAMEWORKS = ("tensorflow", "keras", "torch", "numpy", "scikit-learn")
 
 

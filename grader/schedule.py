@@ -17,6 +17,9 @@ import psutil
 
 T = TypeVar("T")
 
+THREADS = "grading"
+"""How the names of the threads that grade begin."""
+
 _RESERVE = 2**30
 """Bytes left to everything else on the machine."""
 _FIRST_GUESS = 3 * 2**29

@@ -11,11 +11,11 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from grader.cli.asked import course_of, spoken
 from grader.cli.console import stderr, stdout
-from grader.cli.grading import course_of, spoken
+from grader.cli.exits import Exit
 from grader.cli.options import CourseOption, DataOption, DownloadOption, LanguageOption, WorkersOption
 from grader.cli.sheets import bands, practicals, rubric, soundness
-from grader.cli.status import Exit
 from grader.cli.workshop import Workshop, cores
 from grader.course import Course, Loaded
 from grader.evidence.store import EvidenceStore

@@ -14,8 +14,9 @@ from typing import Annotated
 
 import typer
 
+from grader.cli.asked import course_of, spoken, usable
 from grader.cli.console import stdout
-from grader.cli.grading import course_of, fit_for, spoken, usable
+from grader.cli.grading import fit_for
 from grader.cli.interrupt import interruptible
 from grader.cli.options import (
     AssignmentOption,

@@ -10,38 +10,31 @@ from typing import Annotated
 
 import typer
 
-from grader.cli.console import speak, stderr, stdout
+from grader.cli.asked import OUT, course_of, spoken
+from grader.cli.console import stderr, stdout
+from grader.cli.exits import Exit
 from grader.cli.interrupt import interruptible
 from grader.cli.lookup import find_check, find_entry
 from grader.cli.options import (
     AssignmentOption,
-    ContainerOption,
     CourseOption,
     DataOption,
-    DownloadOption,
     LanguageOption,
-    LevelOption,
-    MemoryOption,
     OutOption,
-    SeedOption,
-    TimeoutOption,
-    TrustOption,
-    WorkersOption,
 )
 from grader.cli.progress import Display
 from grader.cli.roll import call_roll, is_absent
-from grader.cli.status import Exit, conclude
-from grader.cli.workshop import BOOK, Workshop, cores
-from grader.course import Course, find_course
+from grader.cli.status import conclude
+from grader.cli.workshop import BOOK, Workshop
+from grader.course import Course
 from grader.course.recognise import score
 from grader.gradebook.book import user
 from grader.intake import collect
 from grader.model.assignment import Check
-from grader.model.budget import Level
 from grader.model.errors import UsageError
 from grader.model.outcome import Outcome
 from grader.model.submission import Document
-from grader.model.text import LANGUAGES, Language
+from grader.model.text import Language
 from grader.pipeline import Grader
 from grader.report.explain import explain as explained
 from grader.report.order import by_name, name_key
@@ -49,42 +42,6 @@ from grader.report.table import CsvStyle
 from grader.report.terminal import class_table
 from grader.report.words import DASH, Words
 from grader.report.write import write_reports
-
-OUT = Path("grades")
-
-
-def run(
-    submissions: Annotated[
-        Path, typer.Argument(help="A notebook, a module, a folder of them, or an LMS's zip.")
-    ],
-    assignment: AssignmentOption = None,
-    course: CourseOption = None,
-    out: OutOption = OUT,
-    level: LevelOption = Level.QUICK,
-    language: LanguageOption = None,
-    data: DataOption = None,
-    download: DownloadOption = False,
-    workers: WorkersOption = 0,
-    seed: SeedOption = 1,
-    timeout: TimeoutOption = None,
-    memory: MemoryOption = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Run again even what was graded already.")] = False,
-    replace_grades: Annotated[
-        bool, typer.Option("--replace", help="An absence may take the place of a grade given before.")
-    ] = False,
-    trust: TrustOption = False,
-    container: ContainerOption = False,
-) -> int:
-    """Grade submissions: tables here, reports under --out."""
-    found = course_of(course)
-    said = spoken(language, found)
-    if not submissions.exists():
-        raise UsageError("cli.no_such_path", path=str(submissions))
-    usable(out)
-    shop = Workshop(
-        found, out, level, seed, workers or cores(), data, download, trust, timeout, memory, container
-    )
-    return grade_into(shop, submissions, assignment, said, fresh=fresh, replaced=replace_grades)
 
 
 def grade_into(
@@ -96,7 +53,7 @@ def grade_into(
     fresh: bool = False,
     replaced: bool = False,
 ) -> int:
-    """Grade a path into the workshop's gradebook, write every report and print the class's table."""
+    """Grade a path into the gradebook of an open workshop, write every report, print the class's table."""
     handed_in = collect(
         submissions,
         roster=shop.course.roster,
@@ -104,7 +61,7 @@ def grade_into(
         score=fit_for(shop.course, assignment),
     )
     settings = replace(shop.settings, assignment=assignment, fresh=fresh)
-    with shop, shop.book() as book:
+    with shop.book() as book:
         grader = Grader(shop.course, book, shop.store, shop.served, shop.bench, settings)
         practicals = sorted({id for s in handed_in if not is_absent(s) and (id := grader.recognised(s))})
         named = [assignment] if assignment else practicals
@@ -145,22 +102,6 @@ def fit_for(course: Course, assignment: str | None) -> Callable[[Document], floa
         return max((score(document, loaded.assignment) for loaded in known), default=0.0)
 
     return fit
-
-
-def course_of(explicit: Path | None) -> Course:
-    """The course, whose language errors are in from now on."""
-    found = find_course(explicit)
-    speak(found.language)
-    return found
-
-
-def spoken(wanted: str | None, course: Course) -> Language:
-    """The language asked for, else the course's; errors are in it from now on."""
-    for language in LANGUAGES:
-        if language == (wanted or course.language):
-            speak(language)
-            return language
-    raise UsageError("cli.bad_language", language=str(wanted))
 
 
 def regrade(
@@ -267,16 +208,6 @@ def _points(typed: str, check: Check, words: Words) -> Decimal:
             "cli.too_many_points", points=typed, check=check.id, maximum=words.points(check.points)
         )
     return value
-
-
-def usable(out: Path) -> None:
-    """Make the output folder. Raises UsageError when something else is there, or it cannot be made."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise UsageError("cli.out_not_folder", out=str(out)) from None
-    except OSError as error:
-        raise UsageError("cli.out_unusable", out=str(out), why=error.strerror or str(error)) from error
 
 
 def existing(course: Course, out: Path, data: Path | None) -> Workshop:

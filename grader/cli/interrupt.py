@@ -12,10 +12,10 @@ from contextlib import contextmanager
 import psutil
 
 from grader.cli.console import stderr
-from grader.cli.status import Exit
+from grader.cli.exits import Exit
 from grader.messages import render
 from grader.model.text import Language, Message
-from grader.pipeline import THREADS
+from grader.schedule import THREADS
 
 _GRACE = 3.0
 """Seconds that the grading threads have to notice that their kernels are gone."""

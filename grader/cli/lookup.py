@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from grader.gradebook.values import Entry
 from grader.intake.names import loose_name
 from grader.model.assignment import Assignment, Check
 from grader.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from grader.gradebook.values import Entry
 
 
 def near(word: str, known: Iterable[str]) -> str:

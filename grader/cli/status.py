@@ -1,12 +1,12 @@
-"""Exit statuses of every `grade` command, and the sentences that give the reason."""
+"""The exit status of a grading, and the sentences that give the reason."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from enum import IntEnum
 
 from grader.cli.console import stderr
+from grader.cli.exits import Exit
 from grader.model.outcome import Outcome, State
 from grader.model.result import Grade, Status
 from grader.model.text import Language
@@ -16,18 +16,6 @@ from grader.report.words import Words
 
 _NAMED = 8
 """Submissions named in one line; of the others it says how many there are."""
-
-
-class Exit(IntEnum):
-    """0 graded (marks a person still has to give included), 2 usage, 3 something was not graded."""
-
-    GRADED = 0
-    UNSOUND = 1
-    """`grade validate` found an assignment unsound, or a self-check found something to mend."""
-    USAGE = 2
-    UNGRADED = 3
-    INTERRUPTED = 130
-    """Ctrl-C: 128 and the number of the signal, as shells have it."""
 
 
 def conclude(outcomes: Sequence[Outcome], language: Language, audience: Audience = "staff") -> Exit:

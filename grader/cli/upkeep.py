@@ -11,10 +11,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from grader.cli.asked import OUT
 from grader.cli.console import language, speak, stderr, stdout
-from grader.cli.grading import OUT, grade_into
+from grader.cli.exits import Exit
+from grader.cli.grading import grade_into
 from grader.cli.options import CourseOption, DataOption, OutOption, TrustOption
-from grader.cli.status import Exit
 from grader.cli.workshop import BOOK, CACHE, Workshop, cores
 from grader.course import Course, find_course
 from grader.demo import unpack
@@ -37,7 +38,8 @@ def demo(
     """Write a small course with a made-up class, and grade it."""
     course = find_course(unpack(folder))
     shop = Workshop(course, folder / OUT, workers=cores(), data=data, unprotected=trust)
-    return grade_into(shop, folder / "submissions", None, course.language)
+    with shop:
+        return grade_into(shop, folder / "submissions", None, course.language)
 
 
 def doctor(course: CourseOption = None, data: DataOption = None) -> int:

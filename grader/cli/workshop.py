@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from grader.collect import Bench, worker_path
 from grader.course import Course
 from grader.data import Served, serve
-from grader.evidence.store import EvidenceStore
 from grader.execution.port import Clean, Executor, Limits
-from grader.gradebook.book import Gradebook
 from grader.model.budget import BUDGETS, Level
-from grader.pipeline import Settings
-from grader.verification.rebuild import Rebuilder
+from grader.model.errors import GraderError
+from grader.verification import WORKER
+
+if TYPE_CHECKING:
+    from grader.collect import Bench
+    from grader.evidence.store import EvidenceStore
+    from grader.gradebook.book import Gradebook
+    from grader.pipeline import Settings
+
+# The rest is imported by what needs it: the sandbox can get ready while it is.
 
 CACHE = "evidence"
 BOOK = "gradebook.sqlite"
@@ -69,6 +75,19 @@ class Workshop:
     def __enter__(self) -> Self:
         return self
 
+    def prepare(self, assignment: str | None) -> None:
+        """Have the sandbox get ready for a class, where it is plain what it will be asked for.
+
+        What is wrong with it, or with the data, is said when something has to run.
+        """
+        if self.level is Level.STATIC:
+            return
+        with contextlib.suppress(GraderError):
+            named = [self.course.load(assignment)] if assignment else list(self.course)
+            needed = {loaded.assignment.data for loaded in named}
+            if len(needed) == 1:
+                self.executor().prepare(self.served(needed.pop()).folder, self.threads)
+
     def __exit__(self, *_: object) -> None:
         for bench in self._benches.values():
             bench.rebuilder.close()
@@ -77,9 +96,13 @@ class Workshop:
 
     @property
     def store(self) -> EvidenceStore:
+        from grader.evidence.store import EvidenceStore
+
         return EvidenceStore(self.out / CACHE)
 
     def book(self) -> Gradebook:
+        from grader.gradebook.book import Gradebook
+
         self.out.mkdir(parents=True, exist_ok=True)
         return Gradebook.open(self.out / BOOK)
 
@@ -92,6 +115,8 @@ class Workshop:
     @property
     def settings(self) -> Settings:
         """How a class is graded here. Typed limits are there to let through what the usual ones stopped."""
+        from grader.pipeline import Settings
+
         typed = self.timeout is not None or self.memory is not None
         return Settings(self.level, self.seed, self.workers, retry_stopped=typed)
 
@@ -116,7 +141,7 @@ class Workshop:
         with self._lock:
             if self._executor is None:
                 self._executor = find_executor(
-                    allow_unprotected=self.unprotected, container=self.container, scripts=(worker_path(),)
+                    allow_unprotected=self.unprotected, container=self.container, scripts=(WORKER,)
                 )
             return self._executor
 
@@ -127,10 +152,13 @@ class Workshop:
             return self._benches[name]
 
     def _make(self, name: str) -> Bench:
+        from grader.collect import Bench
+        from grader.verification.rebuild import Rebuilder
+
         served = self.served(name)
         executor = None if self.level is Level.STATIC else self.executor()
         limits = self.limits
-        clean = Clean(worker_path(), served.folder, (served.name,), limits)
+        clean = Clean(WORKER, served.folder, (served.name,), limits)
         return Bench(
             served,
             executor,

@@ -20,7 +20,8 @@ import zmq.asyncio
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from grader.execution.kernel import MESSAGE_BYTES, RunningKernel, bounded_context, connect, disconnected
+from grader.execution.address import RunningKernel
+from grader.execution.kernel import MESSAGE_BYTES, bounded_context, connect, disconnected
 from grader.execution.outputs import outcome
 from grader.execution.port import CellRun, Job
 from grader.execution.watchdog import Stop, Watchdog

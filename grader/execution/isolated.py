@@ -12,12 +12,11 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from grader.execution.address import Address, RunningKernel, ipc_ports, listening
 from grader.execution.bubblewrap import HOME, SOCKETS, Account, Boxed, Route, launch_boxed
 from grader.execution.canary import Proven
-from grader.execution.driver import Drive
 from grader.execution.environment import environment
 from grader.execution.evidence_pipe import EvidencePipe
-from grader.execution.kernel import Address, RunningKernel, ipc_ports, listening
 from grader.execution.layout import Mount, same_place
 from grader.execution.port import CellRun, Clean, Job, Limits, RawRun
 from grader.execution.processes import ErrorTail, Piped, guard_memory, tree
@@ -45,6 +44,9 @@ class BoxedKernelExecutor:
         self._proven = proven
         self._probe = probe
         self._account = account or Account()
+
+    def prepare(self, data: Path, threads: int) -> None:
+        """Each kernel is started anew: there is nothing to begin."""
 
     def run(self, job: Job) -> RawRun:
         return run_kernel(job, lambda pipe: self._start(job, pipe), self.isolation(job.limits))
@@ -87,6 +89,8 @@ class BoxedKernelExecutor:
 
 def run_kernel(job: Job, start: Callable[[EvidencePipe], RunningKernel], isolation: str) -> RawRun:
     """Run a job in the kernel that `start` gives, and leave no process of it."""
+    from grader.execution.driver import Drive  # brings nbclient: the first zygote imports meanwhile
+
     began = time.monotonic()
     over: list[Watchdog] = []
     pipe = EvidencePipe(job.limits.evidence_bytes, lambda: over[0].end(too_much_evidence(job)))

@@ -109,6 +109,10 @@ class Executor(Protocol):
         """One line for people: the tier and what it enforces."""
         ...
 
+    def prepare(self, data: Path, threads: int) -> None:
+        """Begin what the first run on that data folder would wait for, and return at once."""
+        ...
+
     def run(self, job: Job) -> RawRun:
         """Run one job to its end or to a limit.
 

@@ -18,8 +18,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from grader.execution.address import Address, RunningKernel, free_tcp_ports, ipc_ports, listening
 from grader.execution.bubblewrap import Account
-from grader.execution.driver import Drive
 from grader.execution.environment import environment, inherited
 from grader.execution.evidence_pipe import EvidenceChannel, EvidenceFile, EvidencePipe
 from grader.execution.isolated import (
@@ -30,7 +30,6 @@ from grader.execution.isolated import (
     raw_run,
     too_much_evidence,
 )
-from grader.execution.kernel import Address, RunningKernel, free_tcp_ports, ipc_ports, listening
 from grader.execution.launcher import Launch, launch
 from grader.execution.layout import open_to_all
 from grader.execution.port import Clean, Job, Limits, RawRun
@@ -63,7 +62,12 @@ class UnprotectedExecutor:
             "Fine for your own work; do not grade others this way."
         )
 
+    def prepare(self, data: Path, threads: int) -> None:
+        """Each kernel is started anew: there is nothing to begin."""
+
     def run(self, job: Job) -> RawRun:
+        from grader.execution.driver import Drive  # brings nbclient, which most commands do without
+
         began = time.monotonic()
         # ignore_cleanup_errors: Windows keeps files of a dying process for a moment.
         with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as name:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from grader.cli import main
-from grader.cli.status import Exit
+from grader.cli.exits import Exit
 from grader.cli.workshop import Workshop
 from grader.demo import unpack
 from tests import sandbox

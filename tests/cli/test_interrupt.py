@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from grader.cli.status import Exit
+from grader.cli.exits import Exit
 from grader.demo import unpack
 from tests import sandbox
 from tests.cli.test_commands import typed

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.cli.status import Exit
+from grader.cli.exits import Exit
 from tests.cli.test_commands import typed
 
 ROOT = Path(__file__).parents[2]

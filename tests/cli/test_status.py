@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from grader.cli.status import Exit, conclude
+from grader.cli.exits import Exit
+from grader.cli.status import conclude
 from grader.model.outcome import Outcome, State
 from grader.model.result import CheckResult, Status
 from tests.report import factory

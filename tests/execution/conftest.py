@@ -34,7 +34,7 @@ def warmed(data: Path) -> Iterator[None]:
         with contextlib.suppress(pytest.skip.Exception):
             executor = executor_of(tier)
             assert isinstance(executor, WarmKernelExecutor)
-            executor.ready(data, threads=1)
+            executor.run(job("1", data=data))
     yield
     close_all()
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from grader.collect import worker_path
 from grader.evidence.assemble import Snapshot
 from grader.model import evidence as ev
 from grader.model.budget import Level
 from grader.model.graph import ConfigValue, Graph, Layer
+from grader.verification import WORKER
 from grader.verification.rebuild import Rebuilder, RetrainPlan
 
 CLASSES = 10
@@ -40,7 +40,7 @@ def rebuilder(data: Path) -> Iterator[Rebuilder]:
     """One worker for all tests: it holds no student code, so it needs no box here."""
 
     def launch() -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-I", str(worker_path()), str(data), "fashion_mnist"]
+        command = [sys.executable, "-I", str(WORKER), str(data), "fashion_mnist"]
         return subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )

@@ -5,11 +5,11 @@
 `nest` runs inside bubblewrap's box and `fence` in none; the modules of these names say how a child shuts
 itself in. First the zygote imports the modules, and runs the scripts (absolute paths) as modules of no name.
 
-It answers b"ready" on the control socket (SEQPACKET). Each order is one JSON object, with descriptors:
-`argv` is the program to run, as a script in this very interpreter, and its arguments; the rest is for
-`shut_in` of the module. The descriptors are stdin, stdout, stderr, the order's own socket, then those that
-the program gets as 4, 5 and so on. On its own socket the order is answered b"started" with a pidfd of its
-first process, or b"refused ..."; all its processes end when the other end of that socket is closed, and
+It answers b"ready" on the control socket (SEQPACKET). Each order is a message with descriptors: a file with
+one JSON object, stdin, stdout, stderr, the order's own socket, then those that the program gets as 4, 5 and
+so on. In the object `argv` is the program to run, as a script in this very interpreter, and its arguments;
+the rest is for `shut_in` of the module. On its own socket the order is answered b"started" with a pidfd of
+its first process, or b"refused ..."; all its processes end when the other end of that socket is closed, and
 then it is closed here.
 
 Only imports may run here. After a framework's first operation its threads exist, and a forked child without
@@ -42,8 +42,7 @@ from typing import Any, NoReturn
 _PACKAGE = "_sandbox"
 _STDIO = (0, 1, 2)
 _SOCKET = 3
-_ORDER_BYTES = 2**17
-_MOST_DESCRIPTORS = 8
+_MOST_DESCRIPTORS = 9
 _ABOVE = 256
 """Descriptors are parked from here on while they change places."""
 _LAST = 2**30
@@ -77,7 +76,7 @@ def serve(control: socket.socket, baseline: int) -> dict[str, Any]:
     """Fork for each order; returns only in the forked children, with their order."""
     control.send(b"ready")
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, _ORDER_BYTES, _MOST_DESCRIPTORS)
+        message, descriptors, _, _ = socket.recv_fds(control, 64, _MOST_DESCRIPTORS)
         if not message:
             sys.exit()
         why, child = "", -1
@@ -91,13 +90,22 @@ def serve(control: socket.socket, baseline: int) -> dict[str, Any]:
         if child == 0:
             # Not closed by name but with all that is not the order's: its number may be another's by then.
             control.detach()
-            arrange(descriptors)
-            order: dict[str, Any] = json.loads(message)
+            text, *given = descriptors
+            order = read(text)
+            arrange(given)
             return order
         if why:
-            refuse(descriptors[_SOCKET], why)
+            refuse(descriptors[1 + _SOCKET], why)
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def read(descriptor: int) -> dict[str, Any]:
+    """The order in a file that its host has written to the end."""
+    with open(descriptor, encoding="utf-8") as text:
+        text.seek(0)
+        order: dict[str, Any] = json.load(text)
+        return order
 
 
 def refuse(descriptor: int, why: str) -> None:

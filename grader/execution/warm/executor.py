@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from grader.execution.address import Address, RunningKernel, ipc_ports, listening
 from grader.execution.canary import Proven
 from grader.execution.evidence_pipe import EvidencePipe
 from grader.execution.isolated import (
@@ -20,7 +21,6 @@ from grader.execution.isolated import (
     job_file,
     run_kernel,
 )
-from grader.execution.kernel import Address, RunningKernel, ipc_ports, listening
 from grader.execution.layout import Mount
 from grader.execution.port import Clean, Job, Limits, RawRun
 from grader.execution.processes import ErrorTail, Piped, guard_memory
@@ -80,10 +80,8 @@ class WarmKernelExecutor:
             _LOG.warning("not forked, started anew instead: %s", error)
             return self._anew(job)
 
-    def ready(self, data: Path, threads: int) -> None:
-        """Start ahead of the first job the zygote that it will need."""
-        with self._pool.lease(self._place(data, threads, self._imports(()))):
-            pass
+    def prepare(self, data: Path, threads: int) -> None:
+        self._pool.begin(self._place(data, threads, self._imports(())))
 
     def clean(self, work: Clean) -> Piped:
         try:

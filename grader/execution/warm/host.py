@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
@@ -43,14 +44,18 @@ class Order:
     piped: bool = False
     """Whether stdin and stdout are pipes to us, not /dev/null. stderr always is one."""
 
-    def encoded(self) -> bytes:
-        return json.dumps({"argv": list(self.argv), **self.room.order(self.files, self.limits)}).encode()
+    def written(self) -> IO[str]:
+        """A file, since nothing bounds what a large environment has to be granted."""
+        text = open(os.memfd_create("order"), "w+", encoding="utf-8")  # noqa: SIM115 - the caller closes it
+        json.dump({"argv": list(self.argv), **self.room.order(self.files, self.limits)}, text)
+        text.flush()
+        return text
 
 
 class Zygote:
-    """One zygote. Safe to use from several threads.
+    """One zygote, which imports while we go on. Safe to use from several threads.
 
-    Raises ExecutionError when its box cannot be started or it does not import what it should.
+    Raises ExecutionError when its box cannot be started.
     """
 
     def __init__(self, place: Place, shelter: Shelter) -> None:
@@ -61,34 +66,47 @@ class Zygote:
             python = (sys.executable, "-P", "-s", "-B", "-X", "utf8", shelter.program("zygote.py"))
             argv = (*python, str(control.fileno()), shelter.kind, *place.modules)
             self.process = shelter.start(argv, place, control.fileno())
-        said = ErrorTail(self.process)
+        self._said = ErrorTail(self.process)
         self._control.settimeout(_START_SECONDS)
-        with contextlib.suppress(OSError):
-            if self._control.recv(64) == b"ready":
+        self._ready = False
+        self._waiting = threading.RLock()
+
+    def wait(self) -> None:
+        """Until it has imported. Raises ExecutionError when it does not import what it should."""
+        with self._waiting:
+            if self._ready:
                 return
-        self.close()
-        raise ExecutionError("execution.box_refused", reason=_last_line(said()))
+            with contextlib.suppress(OSError):
+                self._ready = self._control.recv(64) == b"ready"
+            if not self._ready:
+                self.close()
+                raise ExecutionError("execution.box_refused", reason=_last_line(self._said()))
 
     def alive(self) -> bool:
         return self.process.poll() is None
 
     def close(self) -> None:
         """End it and all its children."""
-        self._control.close()
         self._shelter.end(self.process)
+        # Whoever waits for it has been told by its end.
+        with self._waiting:
+            self._control.close()
 
     def room(self) -> Room:
         """For one order."""
         return self._shelter.room(self._place)
 
     def fork(self, order: Order) -> WarmProcess:
-        """A process running the order's program. Raises Refused when there will be none."""
+        """A process running the order's program, once `wait` has returned.
+
+        Raises Refused when there will be none.
+        """
         keeper, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         streams = _Streams(piped=order.piped)
         try:
-            with theirs:
-                given = [*streams.theirs, theirs.fileno(), *order.pass_fds]
-                socket.send_fds(self._control, [order.encoded()], given)
+            with theirs, order.written() as text:
+                given = [text.fileno(), *streams.theirs, theirs.fileno(), *order.pass_fds]
+                socket.send_fds(self._control, [b"order"], given)
             streams.close_theirs()
             keeper.settimeout(_FORK_SECONDS)
             message, descriptors, _, _ = socket.recv_fds(keeper, 200, 1)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from grader.execution.warm.host import Refused, Zygote
@@ -33,13 +33,14 @@ class Pool:
         self._refusals: dict[Place, int] = {}
         self._lock = threading.Lock()
 
-    @contextmanager
+    @contextlib.contextmanager
     def lease(self, place: Place) -> Iterator[Zygote]:
         """The zygote of a place, which is not closed for another's sake meanwhile. Raises Refused."""
         with self._lock:
             held = self._find(place)
             held.users += 1
         try:
+            self._wait(place, held)
             yield held.zygote
         except Refused as refused:
             with self._lock:
@@ -50,6 +51,21 @@ class Pool:
                 held.users -= 1
                 if held.retired and held.users == 0:
                     held.zygote.close()
+
+    def begin(self, place: Place) -> None:
+        """Have the zygote of a place import while we go on; what becomes of it the first lease tells."""
+        with contextlib.suppress(Refused), self._lock:
+            self._find(place)
+
+    def _wait(self, place: Place, held: _Held) -> None:
+        """Until it has imported; others go on meanwhile. Raises Refused."""
+        try:
+            held.zygote.wait()
+        except ExecutionError as error:
+            with self._lock:
+                # Not tried again for each job: an import that fails takes seconds to do so.
+                self._broken[place] = str(error)
+            raise Refused(str(error)) from error
 
     def close(self) -> None:
         """End them, and whatever they forked; the shelter too."""
@@ -65,7 +81,6 @@ class Pool:
 
     def _find(self, place: Place) -> _Held:
         if place in self._broken:
-            # Not tried again for each job: an import that fails takes seconds to do so.
             raise Refused(self._broken[place])
         # The last in the order of the dictionary is the last one used.
         held = self._held.pop(place, None)

@@ -22,6 +22,7 @@ def prove_fork(shelter: Shelter) -> Proven:
         return zygote.fork(Order((shown.target, *arguments), Limits(), zygote.room(), piped=True))
 
     try:
+        zygote.wait()
         return prove(shelter.tier, start, warm=True)
     except Refused as refused:
         raise ExecutionError("execution.box_refused", reason=str(refused)) from refused
