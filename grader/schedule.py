@@ -25,6 +25,7 @@ _RESERVE = 2**30
 _FIRST_GUESS = 3 * 2**29
 """Bytes a run is thought to need before any has shown it; a small Keras notebook holds 0.4 to 1 GiB."""
 _WAIT_SECONDS = 0.5
+_LOOK_SECONDS = 1.0
 _YOUNG_SECONDS = 20
 _REMEMBERED, _HIGH = 20, 0.9
 """Of so many last runs, the share that held no more than is expected of the next: one that hoards should
@@ -126,7 +127,8 @@ class Threads:
         try:
             waiting: set[Future[T]] = {pool.submit(task.run) for task in in_order(tasks)}
             while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                # A Ctrl-C that comes just before a wait begins is noticed only once that wait is over.
+                done, waiting = wait(waiting, _LOOK_SECONDS, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
         except KeyboardInterrupt:
