@@ -68,7 +68,7 @@ PREDICTED = Predicted(
 )
 NAMED = NamedClass(
     id="6.argmax",
-    title=Text(es="El nombre de la clase 10.ª", en="The name of class of image 10"),
+    title=Text(es="El nombre de la clase de la imagen 10", en="The name of the class of image 10"),
     points=Decimal("0.5"),
     where=naming,
     row=10,
