@@ -178,7 +178,7 @@ class Grader:
         for exercise in outcome.grade.exercises:
             run.journal(key, loaded.assignment.id, basis, exercise.exercise, exercise.scored)
         run.finish(outcome, basis)
-        return self._marked(outcome)
+        return _marked(outcome, self.book.marks(key, loaded.assignment.id))
 
     def _go_on(self) -> None:
         """Raises ExecutionError once grading was interrupted: a kernel that we killed proves nothing."""
@@ -290,13 +290,6 @@ class Grader:
         given = grade(loaded.assignment, results)
         return Outcome(submission, loaded.assignment, State.GRADED, evidence.level, given, evidence, problems)
 
-    def _marked(self, outcome: Outcome) -> Outcome:
-        """The outcome with the marks that people gave by hand."""
-        if outcome.assignment is None or outcome.grade is None:
-            return outcome
-        stored = self.book.load(outcome.submission.student.key, outcome.assignment.id)
-        return replace(outcome, grade=with_marks(outcome.grade, _points(stored.marks)))
-
     # -- without running anything -----------------------------------------------------------------
 
     def outcome(self, stored: Stored, loaded: Loaded | None, evidence: Evidence | None) -> Outcome:
@@ -357,7 +350,7 @@ class Grader:
         results, evidence = self._judge(loaded, evidence, basis)
         outcome = self._score(stored.submission, loaded, results, evidence, stored.problems)
         run.finish(outcome, basis)
-        return replace(self._marked(outcome), reused=True)
+        return replace(_marked(outcome, stored.marks), reused=True)
 
 
 def retrained(
@@ -404,6 +397,12 @@ def _size(submission: Submission) -> int:
     if submission.document is None:
         return 0
     return sum(cell.kind is CellKind.CODE for cell in submission.document.cells)
+
+
+def _marked(outcome: Outcome, marks: Sequence[HandMark]) -> Outcome:
+    """The outcome with the marks that people gave by hand."""
+    assert outcome.grade is not None
+    return replace(outcome, grade=with_marks(outcome.grade, _points(marks)))
 
 
 def _points(marks: Sequence[HandMark]) -> dict[str, HandMark]:

@@ -38,7 +38,12 @@ def ran(evidence: Evidence, cell: Cell, *, perhaps: bool = False) -> Sequence[as
     """
     if cell.kind != "code" or not cell.ran or not (cell.ok or perhaps) or cell.index in _blanked(evidence):
         return ()
-    tree = parse(_python(cell.source))
+    return _statements(cell.source)
+
+
+@lru_cache(maxsize=256)
+def _statements(source: str) -> Sequence[ast.stmt]:
+    tree = parse(_python(source))
     return tree.body if tree else ()
 
 
@@ -48,7 +53,6 @@ def _blanked(evidence: Evidence) -> frozenset[int]:
     return frozenset(int(match[1]) for match in found if match)
 
 
-@lru_cache(maxsize=256)
 def _python(source: str) -> str:
     """A cell's source with `pass` in place of IPython's own lines; "" when another program ran it.
 
@@ -79,13 +83,21 @@ def functions(body: Sequence[ast.stmt]) -> Iterator[ast.FunctionDef]:
         yield from (one for one in inner if isinstance(one, ast.FunctionDef))
 
 
-def executed(body: Sequence[ast.stmt], *, perhaps: bool = False) -> Iterator[ast.AST]:
+def executed(body: Sequence[ast.stmt], *, perhaps: bool = False) -> Sequence[ast.AST]:
     """Every node of these statements that is evaluated when they run; of functions the name alone."""
+    return _executed(tuple(body), perhaps)
+
+
+@lru_cache(maxsize=1024)
+def _executed(body: tuple[ast.stmt, ...], perhaps: bool) -> tuple[ast.AST, ...]:
+    """Nodes are compared by identity. Checks ask for the same cells of one notebook again and again."""
+    found: list[ast.AST] = []
     waiting: list[ast.AST] = [*_block(body)]
     while waiting:
         node = waiting.pop()
-        yield node
+        found.append(node)
         waiting += _parts(node, perhaps=perhaps)
+    return tuple(found)
 
 
 def _block(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:

@@ -108,6 +108,11 @@ class Gradebook:
             row = recorded(session, self._database.name, student, assignment)
             return _stored(row, current(session, row), _marks(session, student, assignment))
 
+    def marks(self, student: str, assignment: str) -> tuple[HandMark, ...]:
+        """What people gave by hand to one student's work, by part."""
+        with self._database.read() as session:
+            return _marks(session, student, assignment)
+
     def mark(
         self, student: str, assignment: str, part: str, points: Decimal, *, by: str, comment: str = ""
     ) -> HandMark:

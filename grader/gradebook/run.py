@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from grader.gradebook import codec
 from grader.gradebook.database import Database
@@ -75,14 +75,17 @@ class Run:
         with self._database.write() as session:
             self._lock.hold(session)
             submission = recorded(session, self._database.name, student, assignment)
-            begun = _begin(session, submission, basis)
-            _fill_grading(session, begun, outcome)
-            previous = _of(session, submission, finished=True)
-            self._audit_grading(session, submission, previous, begun)
-            if previous is not None:
+            known = gradings(session, submission)
+            previous, begun = known.get(True), known.get(False)
+            before = _lines(previous)
+            if previous is not None and begun is not None:
                 session.delete(previous)
                 session.flush()
-            begun.finished = True
+            grading = begun or previous or _new(session, submission, basis)
+            _rest_on(grading, basis)
+            _fill_grading(grading, outcome)
+            grading.finished = True
+            self._audit_grading(session, submission, before, _lines(grading))
 
     def _journal_one(
         self, student: str, assignment: str, basis: Basis, exercise: str, scored: Scored
@@ -97,16 +100,12 @@ class Run:
         return scored
 
     def _audit_grading(
-        self, session: Session, submission: SubmissionRow, old: GradingRow | None, new: GradingRow
+        self, session: Session, submission: SubmissionRow, was: dict[str, str], will: dict[str, str]
     ) -> None:
-        before, after = _standing(old), _standing(new)
-        if before != after:
-            self._audit(session, submission, "grade", "", before, after)
-        was = {} if old is None else {row.check_id: _result_line(row) for row in old.results}
-        will = {row.check_id: _result_line(row) for row in new.results}
         for check in [*will, *(was.keys() - will.keys())]:
-            if was and was.get(check) != will.get(check):
-                self._audit(session, submission, "check", check, was.get(check, ""), will.get(check, ""))
+            before, after = was.get(check, ""), will.get(check, "")
+            if before != after and (not check or len(was) > 1):
+                self._audit(session, submission, "check" if check else "grade", check, before, after)
 
     def _audit(self, session: Session, row: SubmissionRow, what: str, part: str, old: str, new: str) -> None:
         session.add(
@@ -134,33 +133,34 @@ def recorded(session: Session, where: str, student: str, assignment: str) -> Sub
 
 def current(session: Session, submission: SubmissionRow) -> GradingRow | None:
     """The grading that counts for this hand-in: the finished one, else the one a stopped run began."""
-    for finished in (True, False):
-        row = _of(session, submission, finished=finished)
-        if row is not None and row.digest == submission.digest:
-            return row
-    return None
+    known = gradings(session, submission)
+    found = (known.get(finished) for finished in (True, False))
+    return next((row for row in found if row is not None and row.digest == submission.digest), None)
+
+
+def gradings(session: Session, submission: SubmissionRow) -> dict[bool, GradingRow]:
+    """Whether it is finished -> grading: there is at most one of each, read with its results."""
+    wanted = select(GradingRow).where(GradingRow.submission_id == submission.id)
+    return {row.finished: row for row in session.scalars(wanted.options(selectinload(GradingRow.results)))}
 
 
 def basis_of(row: GradingRow) -> tuple[str, str, str, str]:
     return row.digest, row.evidence, row.rubric, row.level
 
 
-def _of(session: Session, submission: SubmissionRow, *, finished: bool) -> GradingRow | None:
-    wanted = select(GradingRow).where(
-        GradingRow.submission_id == submission.id, GradingRow.finished.is_(finished)
-    )
-    return session.scalars(wanted).one_or_none()
-
-
 def _begin(session: Session, submission: SubmissionRow, basis: Basis) -> GradingRow:
     """The unfinished grading on this basis: the one an interrupted run left, or a new one."""
-    begun = _of(session, submission, finished=False)
+    begun = gradings(session, submission).get(False)
     wanted = basis.digest, basis.evidence, basis.rubric, basis.level.value
     if begun is not None and basis_of(begun) == wanted:
         return begun
     if begun is not None:
         session.delete(begun)
         session.flush()
+    return _new(session, submission, basis)
+
+
+def _new(session: Session, submission: SubmissionRow, basis: Basis) -> GradingRow:
     begun = GradingRow(
         submission_id=submission.id, digest=basis.digest, evidence=basis.evidence, rubric=basis.rubric,
         level=basis.level.value, finished=False, state=None, exercises="null", problems="[]",
@@ -171,7 +171,12 @@ def _begin(session: Session, submission: SubmissionRow, basis: Basis) -> Grading
     return begun
 
 
-def _fill_grading(session: Session, grading: GradingRow, outcome: Outcome) -> None:
+def _rest_on(grading: GradingRow, basis: Basis) -> None:
+    grading.digest, grading.evidence = basis.digest, basis.evidence
+    grading.rubric, grading.level = basis.rubric, basis.level.value
+
+
+def _fill_grading(grading: GradingRow, outcome: Outcome) -> None:
     exercises = () if outcome.grade is None else outcome.grade.exercises
     rows = {row.check_id: row for row in grading.results}
     position = 0
@@ -207,13 +212,11 @@ def _refuse_twins(grade: Grade | None) -> None:
         raise ValueError(f"two results of one check: {', '.join(sorted(twins))}")
 
 
-def _standing(grading: GradingRow | None) -> str:
-    """A grading in one line, e.g. "graded 7.5/10"; "" for none."""
+def _lines(grading: GradingRow | None) -> dict[str, str]:
+    """A grading as the audit log has it: check -> its result, and under "" all of it in one line, e.g.
+    "graded 7.5/10"; {} for none."""
     if grading is None:
-        return ""
-    earned = sum(row.earned for row in grading.results)
-    return f"{grading.state} {earned}/{sum(row.points for row in grading.results)}"
-
-
-def _result_line(row: ResultRow) -> str:
-    return f"{row.status} {row.earned}/{row.points}"
+        return {}
+    earned, points = sum(row.earned for row in grading.results), sum(row.points for row in grading.results)
+    whole = f"{grading.state} {earned}/{points}"
+    return {"": whole} | {r.check_id: f"{r.status} {r.earned}/{r.points}" for r in grading.results}

@@ -21,6 +21,8 @@ _ANSI = re.compile(
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI: colours, cursor, erasing
     r"|\x1b[ -/]*[0-~]?"
 )
+_PLAIN = re.compile(r"[\n\t\x20-\x7e\xa0-\xac\xae-\xff\u2010-\u2015\u2026]*")
+"""What is kept as it is: nearly every text. Looking at each character costs half of a report's time."""
 _JOINERS = frozenset("\u200c\u200d")
 """Invisible, but emoji and several scripts are wrong without them, and they reorder nothing."""
 
@@ -28,8 +30,11 @@ _JOINERS = frozenset("\u200c\u200d")
 def block(text: str, limit: int = BLOCK_CHARS) -> str:
     """`text` with its lines kept and everything unprintable gone, at most `limit` characters."""
     # Twice the limit is enough to fill it in honest text; a 50 MB error is not searched to its end.
-    stripped = _ANSI.sub("", text[: 4 * limit + 1000])
-    kept = "".join(_printable(stripped.replace("\r\n", "\n")))
+    shortened = text[: 4 * limit + 1000]
+    if _PLAIN.fullmatch(shortened):
+        kept = shortened
+    else:
+        kept = "".join(_printable(_ANSI.sub("", shortened).replace("\r\n", "\n")))
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"
 
 

@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_decimal as babel_decimal
+from babel.numbers import format_percent
 
 from grader.messages import render as catalogue_render
 from grader.model.result import UNMARKED, ExerciseGrade, Scored, Status
@@ -25,6 +27,12 @@ _FIGURE = re.compile(r"(?<![\w(.,=-])(?:\d{1,3}(?:,\d{3})+|\d+\.\d+)(?![\w).])")
 _PERCENT = re.compile(r"(?<![\w.,])(\d+)%")
 _LETTER = re.compile(r"[^\W\d_]")
 _SWAPPED = str.maketrans(",.", ".,")
+
+
+@lru_cache(maxsize=10_000)
+def _decimal(value: float | Decimal, pattern: str, language: Language) -> str:
+    """The same few numbers come again and again in a class. Zero has no sign."""
+    return str(babel_decimal(value + 0, pattern, locale=language))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,7 @@ class Words:
             return f"{value:g}".replace(".", "," if self.language == "es" else ".")
         if not abs(value) < 1e12:
             return f"{value:.3g}"
-        return str(format_decimal(value, "#,##0.######", locale=self.language))
+        return _decimal(value, "#,##0.######", self.language)
 
     def tally(self, counts: Mapping[Status, int]) -> tuple[tuple[str, str], ...]:
         """How many checks ended in which way: (status, "correctas: 3"), best first, none left out."""
@@ -106,13 +114,13 @@ class Words:
         """At most two decimals, in the language's own notation: "6,75"."""
         # Babel rounds halves to even: 0.125 would be worth 0.12 here and 0.13 in a spreadsheet.
         rounded = points.quantize(_CENT, ROUND_HALF_UP)
-        return str(format_decimal(rounded, "#,##0.##", locale=self.language))
+        return _decimal(rounded, "#,##0.##", self.language)
 
     def number(self, value: float, decimals: int = 3) -> str:
         if not abs(value) < 1e12:  # a student's history may hold 1e308: 309 digits tell nobody anything
             return f"{value:.3g}"
         pattern = "#,##0." + "0" * decimals if decimals else "#,##0"
-        return str(format_decimal(value, pattern, locale=self.language))
+        return _decimal(value, pattern, self.language)
 
     def figures(self, text: str) -> str:
         """What a check found, with numbers as the language writes them: "0.733 – 0.861", "101,770".
