@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 
@@ -60,9 +60,26 @@ def leave() -> None:
 
 
 def _end_children() -> None:
-    """Kill every process that this one started: kernels, sandboxes, the rebuild worker."""
-    for child in psutil.Process().children(recursive=True):
-        try:
-            child.kill()
-        except psutil.Error:
-            continue  # gone already, or gone to another user with its box
+    """End what this process started: kernels, sandboxes, the rebuild worker.
+
+    What holds a sandbox ends all that is in it, processes that left their parents too, when its own parent
+    is gone. It gets the time for that; what is left then has no such holder.
+    """
+    own = psutil.Process().children()
+    below = [process for child in own for process in _below(child)]
+    _kill(own)
+    _, left = psutil.wait_procs(below, timeout=_GRACE)
+    _kill(left)
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.Error):  # gone already, or gone to another user with its box
+            process.kill()

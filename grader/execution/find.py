@@ -24,19 +24,18 @@ def best_executor(
 ) -> Executor:
     """See `grader.execution.find_executor`."""
     tiers: tuple[Callable[[Sequence[Path]], Executor], ...] = (isolated, confined)
-    refused: ExecutionError | None = None
+    refused: list[ExecutionError] = []
     for tier in tiers:
         try:
             return tier(scripts)
         except ExecutionError as error:
             _LOG.info("no %s tier: %s", tier.__name__, error)
-            refused = refused or error
-    assert refused is not None
+            refused.append(error)
     if container:
         return UnprotectedExecutor(tier="container")
     if not allow_unprotected:
-        raise refused
-    _LOG.warning("running unprotected: %s", refused)
+        raise refused[0]  # the remedy of the better tier
+    _LOG.warning("running unprotected: %s", "; ".join(map(str, refused)))
     return UnprotectedExecutor()
 
 

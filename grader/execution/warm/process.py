@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO
@@ -17,6 +18,7 @@ from typing import IO
 import psutil
 
 _CLEAR_SECONDS = 20
+_LOOK_SECONDS = 0.02
 
 
 @dataclass
@@ -63,15 +65,20 @@ class WarmProcess:
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end and let go of it. Raises subprocess.TimeoutExpired."""
-        with self._lock:
-            if self.returncode is None:
-                if not self._ended(timeout):
-                    raise subprocess.TimeoutExpired("warm kernel", timeout or 0)
-                self.returncode = -1
-                os.close(self.pidfd)
-                self._let_go()
-                self.release()
-            return self.returncode
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            # In short looks: whoever wants to kill it meanwhile needs the lock.
+            with self._lock:
+                if self.returncode is None and self._ended(_LOOK_SECONDS):
+                    self.returncode = -1
+                    os.close(self.pidfd)
+                    self._let_go()
+                    self.release()
+                if self.returncode is not None:
+                    return self.returncode
+            if until is not None and time.monotonic() >= until:
+                raise subprocess.TimeoutExpired("warm kernel", timeout or 0)
+            time.sleep(0)
 
     def _let_go(self) -> None:
         """The keeper ends what the first process left behind, then itself, and so its end of the socket."""
@@ -80,10 +87,10 @@ class WarmProcess:
             self.keeper.settimeout(_CLEAR_SECONDS)
             self.keeper.recv(1)
 
-    def _ended(self, timeout: float | None) -> bool:
+    def _ended(self, seconds: float) -> bool:
         poller = select.poll()
         poller.register(self.pidfd, select.POLLIN)
-        return bool(poller.poll(None if timeout is None else timeout * 1000))
+        return bool(poller.poll(seconds * 1000))
 
 
 def _pid_of(pidfd: int) -> int:
