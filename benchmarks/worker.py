@@ -15,6 +15,7 @@ import statistics
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 import workload
@@ -76,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=20)
     options = parser.parse_args()
-    served = serve("fashion_mnist", folder=type(WORKER)(STAND_IN))
+    served = serve("fashion_mnist", folder=Path(STAND_IN))
     sources = (PAUSE, *(source.replace("{number}", "0") for source in workload.CELLS), PAUSE)
     cells = tuple(SourceCell(i, CellKind.CODE, source) for i, source in enumerate(sources))
     job = Job(cells, BUDGETS[Level.QUICK], 1, served.folder, served.name, Limits())

@@ -350,7 +350,9 @@ class Grader:
         results, evidence = self._judge(loaded, evidence, basis)
         outcome = self._score(stored.submission, loaded, results, evidence, stored.problems)
         run.finish(outcome, basis)
-        return replace(_marked(outcome, stored.marks), reused=True)
+        # A person may have given some meanwhile.
+        marks = self.book.marks(stored.submission.student.key, stored.assignment)
+        return replace(_marked(outcome, marks), reused=True)
 
 
 def retrained(

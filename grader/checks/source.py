@@ -10,12 +10,18 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from threading import Lock
+
+from cachetools import LRUCache, cached
+from cachetools.keys import hashkey
 
 from grader.model.evidence import Cell, Evidence
 from grader.model.source import parse
 
 Flow = tuple[set[str], set[str]]
+KEPT_NODES = 100_000
+"""Of trees that were read before, and as many again of lists of their nodes: some 50 MB. What is larger is
+read anew each time."""
 MOST_MAGICS = 50
 """Lines of IPython's that are looked at in one cell: each asks for reading all code above it."""
 _RUNS_PYTHON = frozenset({"time", "timeit", "capture", "prun"})
@@ -41,8 +47,13 @@ def ran(evidence: Evidence, cell: Cell, *, perhaps: bool = False) -> Sequence[as
     return _statements(cell.source)
 
 
-@lru_cache(maxsize=256)
+def _size(body: Sequence[ast.stmt]) -> int:
+    return sum(1 for statement in body for _ in ast.walk(statement))
+
+
+@cached(LRUCache(KEPT_NODES, _size), lock=Lock())
 def _statements(source: str) -> Sequence[ast.stmt]:
+    """Checks ask for the same cells of one notebook again and again."""
     tree = parse(_python(source))
     return tree.body if tree else ()
 
@@ -85,12 +96,12 @@ def functions(body: Sequence[ast.stmt]) -> Iterator[ast.FunctionDef]:
 
 def executed(body: Sequence[ast.stmt], *, perhaps: bool = False) -> Sequence[ast.AST]:
     """Every node of these statements that is evaluated when they run; of functions the name alone."""
-    return _executed(tuple(body), perhaps)
+    return _executed(body, perhaps=perhaps)
 
 
-@lru_cache(maxsize=1024)
-def _executed(body: tuple[ast.stmt, ...], perhaps: bool) -> tuple[ast.AST, ...]:
-    """Nodes are compared by identity. Checks ask for the same cells of one notebook again and again."""
+@cached(LRUCache(KEPT_NODES, len), key=lambda body, perhaps: hashkey(*body, perhaps), lock=Lock())
+def _executed(body: Sequence[ast.stmt], *, perhaps: bool) -> tuple[ast.AST, ...]:
+    """Statements are the same only where they are the same objects."""
     found: list[ast.AST] = []
     waiting: list[ast.AST] = [*_block(body)]
     while waiting:

@@ -1,4 +1,4 @@
-"""Commands that grade a class, and those that work on what a grading left behind."""
+"""Grading a class into a gradebook, and the commands that work on what that left behind."""
 
 from __future__ import annotations
 

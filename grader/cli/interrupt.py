@@ -13,6 +13,7 @@ import psutil
 
 from grader.cli.console import stderr
 from grader.cli.exits import Exit
+from grader.execution.processes import alive
 from grader.messages import render
 from grader.model.text import Language, Message
 from grader.schedule import THREADS
@@ -68,7 +69,9 @@ def _end_children() -> None:
     own = psutil.Process().children()
     below = [process for child in own for process in _below(child)]
     _kill(own)
-    _, left = psutil.wait_procs(below, timeout=_GRACE)
+    deadline = time.monotonic() + _GRACE
+    while (left := list(alive(below))) and time.monotonic() < deadline:
+        time.sleep(0.02)
     _kill(left)
 
 

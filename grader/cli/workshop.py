@@ -78,11 +78,12 @@ class Workshop:
     def prepare(self, assignment: str | None) -> None:
         """Have the sandbox get ready for a class, where it is plain what it will be asked for.
 
-        What is wrong with it, or with the data, is said when something has to run.
+        What is wrong with it, or with the data, is said when something has to run; nothing is downloaded
+        before the hand-ins were read.
         """
-        if self.level is Level.STATIC:
+        if self.level is Level.STATIC or self.download:
             return
-        with contextlib.suppress(GraderError):
+        with contextlib.suppress(GraderError, OSError):
             named = [self.course.load(assignment)] if assignment else list(self.course)
             needed = {loaded.assignment.data for loaded in named}
             if len(needed) == 1:

@@ -82,6 +82,8 @@ class Run:
                 session.delete(previous)
                 session.flush()
             grading = begun or previous or _new(session, submission, basis)
+            if grading is previous:
+                grading.began = now()
             _rest_on(grading, basis)
             _fill_grading(grading, outcome)
             grading.finished = True
@@ -219,4 +221,5 @@ def _lines(grading: GradingRow | None) -> dict[str, str]:
         return {}
     earned, points = sum(row.earned for row in grading.results), sum(row.points for row in grading.results)
     whole = f"{grading.state} {earned}/{points}"
-    return {"": whole} | {r.check_id: f"{r.status} {r.earned}/{r.points}" for r in grading.results}
+    rows = sorted(grading.results, key=lambda row: row.position)
+    return {"": whole} | {row.check_id: f"{row.status} {row.earned}/{row.points}" for row in rows}

@@ -15,12 +15,14 @@ import numpy as np
 
 from . import compile, draw, graph, library
 
-_METHODS = ("call", "compute_loss", "compute_metrics", "_compute_loss", "train_step")
-_STUDENTS = frozenset({library.CUSTOM, "Lambda"})
+_FUNCTIONS = frozenset({"Lambda", "TorchModuleWrapper", "TFSMLayer"})
+"""Layers that call what they were given."""
 
 
 def make_variables(keras: Any, model: Any, parts: tuple[Any, Any, Any]) -> None:
-    """For a training on `parts`: x, y and sample weights. Nothing of a student's is called for it."""
+    """For a training on `parts`: x, y and sample weights; where no code of a student's would be called."""
+    if keras.backend.backend() != "tensorflow" or getattr(model, "_distribute_strategy", None) is not None:
+        return
     arrays = [array for part in parts for array in draw.leaves(part)]
     if not all(isinstance(array, np.ndarray) for array in arrays) or not _all_librarys(keras, model):
         return
@@ -33,12 +35,12 @@ def make_variables(keras: Any, model: Any, parts: tuple[Any, Any, Any]) -> None:
 def _all_librarys(keras: Any, model: Any) -> bool:
     """Whether all that is built and called is the library's: only then does nobody see that it was."""
     held = model._flatten_layers(include_self=False)
-    if not model.built or any(library.name_of(part) in _STUDENTS or not part.built for part in held):
+    if library.base_of(model) is None or not model.built or any(not layer.built for layer in held):
         return False
-    if not all(library.is_own_method(getattr(type(model), name)) for name in _METHODS):
+    if any(library.runs_foreign_code(x) or library.name_of(x) in _FUNCTIONS or x._metrics for x in held):
         return False
     compiled = compile.describe(keras, model)
-    if compiled is None:
+    if model._metrics or compiled is None or len(compiled["metrics"]) == compile.MOST_METRICS:
         return False
     named = (compiled["optimizer"]["kind"], compiled["loss"]["kind"], *compiled["metrics"])
     return not any(library.CUSTOM in name for name in named)

@@ -18,6 +18,8 @@ ODD_CLASSES = {
     "crossentropy": "Crossentropy",
     "ce": "Crossentropy",
 }
+MOST_METRICS = 64
+"""That are described."""
 _LEFT_OUT = frozenset(
     "name jit_compile is_legacy_optimizer loss_scale_factor gradient_accumulation_steps ema_momentum".split()
 )
@@ -30,7 +32,7 @@ def describe(keras: Any, model: Any) -> dict[str, Any] | None:
     return {
         "optimizer": optimizer(model.optimizer),
         "loss": loss(keras, getattr(model, "loss", None)),
-        "metrics": [name[:200] for name in _metrics(keras, model)][:64],
+        "metrics": [name[:200] for name in _metrics(keras, model)][:MOST_METRICS],
     }
 
 

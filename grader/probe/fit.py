@@ -87,7 +87,7 @@ def _prepare(models: Models, signature: inspect.Signature, model: Any, args: Any
     if seen.stream is not None:
         call.arguments["x"] = seen.stream
     blank = probe.quietly(_without_blanks, probe, call)
-    probe.quietly(_make_ready, models, model, seen)
+    probe.aside(_make_ready, models, model, seen)
     probe.quietly(models.send, model)
     call.header = _header(models, model, call, seen)
     call.macs = max(1.0, (probe.quietly(models.describe, model) or graph.Described({"layers": []}, [])).macs)
@@ -99,7 +99,7 @@ def _prepare(models: Models, signature: inspect.Signature, model: Any, args: Any
     digest, call.initial = probe.quietly(models.weights, model) or ("", None)
     call.header["initial_digest"] = digest
     parts = (declared["x"], declared["y"], declared["sample_weight"])
-    probe.quietly(ahead.make_variables, models.keras, model, parts)
+    probe.aside(ahead.make_variables, models.keras, model, parts)
     call.arguments["callbacks"] = _with_ours(models, model, call, call.arguments.get("callbacks"))
     call.started = time.monotonic()
     return call

@@ -22,8 +22,8 @@ _HARMLESS = frozenset(
     __classcell__ get_config from_config""".split()
 )
 """What a subclass may define and still compute what its base does. Its `get_config` is never asked."""
-_SET_BY_LIBRARY = frozenset({"build", "quantize"})
-"""Methods that the library's layers wrap on each instance."""
+_SET_BY_LIBRARY = frozenset({"build", "quantize", "loss"})
+"""What the library's layers wrap on each instance, and what `compile` sets on a model."""
 
 _classes: dict[type, str] = {}
 _functions: dict[str, list[tuple[Any, str]]] = {}
@@ -35,7 +35,8 @@ def note(keras: ModuleType) -> None:
     """Remember what there is now."""
     # Layers and models are operations.
     roots = (keras.Operation, keras.losses.Loss, keras.metrics.Metric, keras.callbacks.Callback)
-    for root in (*roots, keras.optimizers.Optimizer):
+    held = (keras.initializers.Initializer, keras.regularizers.Regularizer, keras.constraints.Constraint)
+    for root in (*roots, *held, keras.optimizers.Optimizer):
         _classes.update({cls: cls.__name__ for cls in _family(root)})
     for cls in {base for known in _classes for base in known.__mro__}:
         _methods.update({id(m): m for m in vars(cls).values() if isinstance(m, FunctionType)})
@@ -61,11 +62,11 @@ def function_name(part: str, value: Any) -> str:
     return next((name for function, name in _functions.get(part, ()) if function is value), "")
 
 
-def runs_foreign_code(callback: Any) -> bool:
+def runs_foreign_code(value: Any) -> bool:
     """Whether an object of the library may call what a student wrote: as a subclass, or held by it."""
-    if base_of(callback) is None:
+    if base_of(value) is None:
         return True
-    return any(_is_foreign(value) for value in vars(callback).values())
+    return any(_is_foreign(held) for name, held in vars(value).items() if name not in _SET_BY_LIBRARY)
 
 
 def _is_foreign(value: Any) -> bool:

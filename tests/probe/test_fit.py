@@ -181,6 +181,21 @@ def noisy():
     while True: yield np.random.rand(50, 28, 28), yt[:50]
 n.fit(noisy(), steps_per_epoch=2, verbose=0)
 """,
+    "ahead": """
+made = []
+class Look(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None): made.append(bool(self.model.optimizer.built))
+def own(value): return keras.ops.relu(value)
+def with_own():
+    model = keras.Sequential([layers.Input((28, 28)), layers.Flatten(), layers.Dense(10, activation=own)])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+with tf.distribute.OneDeviceStrategy("/cpu:0").scope():
+    spread = net()
+for model in (net(), with_own(), spread):
+    model.fit(x, y, verbose=0, callbacks=[Look()])
+print(made)
+""",
     "custom loop": """
 opt = keras.optimizers.Adam(); u = net()
 for i in range(20):
@@ -417,3 +432,8 @@ def test_a_stream_that_ends_or_comes_round_was_seen_whole(run):
     # A generator's first rows are looked at, and then used.
     assert (described[endless.validation_x].rows, described[endless.validation_x].whole) == (50, True)
     assert len(endless.history["val_loss"]) == 1
+
+
+def test_variables_are_made_ahead_where_nobody_sees_it(run):
+    """Not where a student's function would be called once more, nor under a strategy, which makes its own."""
+    assert printed(run, "ahead")[:2] == [True, False]

@@ -72,6 +72,16 @@ for epoch in range(2):
     for start in range(0, 600, 100):
         step(third, sgd, x[start:start + 100], y[start:start + 100])
 """,
+    "own loss": """
+fitted = net(); fitted.compile("adam", loss_fn); fitted.fit(x, y, verbose=0)
+own, plain = net(), keras.optimizers.SGD(0.01)
+for epoch in range(2):
+    for a, b in train_ds:
+        with tf.GradientTape() as tape:
+            value = tf.reduce_mean(tf.square(own(a, training=True) - tf.one_hot(tf.cast(b, "int32"), 10)))
+        grads = tape.gradient(value, own.trainable_variables)
+        plain.apply_gradients(zip(grads, own.trainable_variables))
+""",
     "counting": """
 total = 0
 for a, b in train_ds:
@@ -129,6 +139,17 @@ def test_losses_are_told_where_they_can_be_seen(run):
     assert (len(eager["loss"]), len(eager["val_loss"])) == (4, 4)
     assert None not in eager["loss"]
     assert fit_of(run, "traced").history["loss"] == (None,) * 4
+
+
+def test_a_loss_of_ones_own_is_told_as_such(run):
+    """Also after a fit, for which the library asked its own loss."""
+    serial = next(fit.serial for fit in run.all(wire.Fit) if fit.loop and _cell(fit) == "own loss")
+    found = next(m.compilation for m in run.all(wire.Model) if m.serial == serial and m.compilation)
+    assert found.loss.kind == "custom"
+
+
+def _cell(fit: wire.Fit) -> str:
+    return list(CELLS)[fit.cell]
 
 
 def test_how_it_is_trained_is_told(run):

@@ -91,9 +91,8 @@ def serve(control: socket.socket, baseline: int) -> dict[str, Any]:
             # Not closed by name but with all that is not the order's: its number may be another's by then.
             control.detach()
             text, *given = descriptors
-            order = read(text)
-            arrange(given)
-            return order
+            arrange([*given, text])
+            return read(len(given))
         if why:
             refuse(descriptors[1 + _SOCKET], why)
         for descriptor in descriptors:

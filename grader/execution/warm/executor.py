@@ -40,9 +40,9 @@ _PRELOAD = "preload.py"
 class WarmKernelExecutor:
     """Forks each job's kernel. Safe to use from several threads.
 
-    There is one zygote for each data folder, number of threads and set of frameworks, started by the first
-    job that needs it (see `Pool`). What must precede an import, or cannot be forked, runs in `cold`; without
-    one, in a child of a zygote that imported nothing.
+    There is one zygote for each data folder, number of threads and set of frameworks, started by `prepare` or
+    by the first job that needs it (see `Pool`). What must precede an import, or cannot be forked, runs in
+    `cold`; without one, in a child of a zygote that imported nothing.
     """
 
     def __init__(
@@ -76,6 +76,8 @@ class WarmKernelExecutor:
         try:
             return self._forked(job, self._imports(job.cells))
         except (Refused, ExecutionError) as error:
+            if self._pool.closed:
+                raise ExecutionError("pipeline.interrupted") from error
             # None of the job's code has run yet.
             _LOG.warning("not forked, started anew instead: %s", error)
             return self._anew(job)

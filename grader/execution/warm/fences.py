@@ -160,6 +160,8 @@ class Fences:
 
     def end(self, zygote: subprocess.Popen[bytes]) -> None:
         """The zygote alone: its keepers are told, and end what they keep before themselves."""
+        if zygote.returncode is not None:
+            return  # its number may be another's
         below = tree(zygote.pid)[1:]
         zygote.kill()
         zygote.wait()

@@ -1,4 +1,4 @@
-"""The zygotes of one executor: started when needed, replaced when dead, few at a time."""
+"""The zygotes of one executor: started ahead or when needed, replaced when dead, few at a time."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Pool:
         self._broken: dict[Place, str] = {}
         self._refusals: dict[Place, int] = {}
         self._lock = threading.Lock()
+        self.closed = False
 
     @contextlib.contextmanager
     def lease(self, place: Place) -> Iterator[Zygote]:
@@ -69,6 +70,7 @@ class Pool:
 
     def close(self) -> None:
         """End them, and whatever they forked; the shelter too."""
+        self.closed = True
         self.close_zygotes()
         self._shelter.close()
 
