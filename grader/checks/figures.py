@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from grader.checks.base import Rule, code_runs, compare
 from grader.checks.select import Where
 from grader.checks.source import arguments, derived, ran
-from grader.model.evidence import Episode, Evidence, Provenance
+from grader.model.evidence import Episode, Evidence, Figure, Provenance
 from grader.model.expected import Expected
 from grader.model.graph import Graph, Layer
 from grader.model.result import CheckResult, Status
@@ -19,6 +19,9 @@ from grader.model.text import Message
 MAPS = frozenset({"Conv2D", "MaxPooling2D", "AveragePooling2D", "SeparableConv2D", "DepthwiseConv2D"})
 DRAWING = frozenset({"imshow", "matshow", "pcolormesh", "heatmap"})
 
+
+CHANCE = 1.5
+"""Times the share of right guesses that chance alone gives."""
 
 Size = tuple[int, int]
 Image = tuple[int, ...]
@@ -45,12 +48,16 @@ class MapsShown(Rule):
     def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
         if not code_runs(evidence):
             return self.end(Status.UNGRADED, "level.not_run")
-        images = _images(evidence, self.where)
         nets = [e for e in evidence.episodes if not self.where.follows(evidence, e.cell)]
-        if not images or not nets:
+        drawn_of = [(net, _images(evidence, self.where, blank=_learned_nothing(net))) for net in nets]
+        found = [
+            (maps(net.graph, images, exposed(evidence, {net.model})), images)
+            for net, images in drawn_of
+            if images
+        ]
+        if not found:
             return self.failed("figures.none", hint=Message("figures.hint"))
-        found = [maps(net.graph, images, exposed(evidence, {net.model})) for net in nets]
-        best = max(found, key=lambda each: (_share(each), _untold(each, images)))
+        best, images = max(found, key=lambda each: (_share(each[0]), _untold(*each)))
         drawn = sum(one.exposed and one.drawn for one in best)
         untold = _untold(best, images)
         if untold:
@@ -93,12 +100,25 @@ def _untold(found: Sequence[Map], images: set[Image]) -> int:
     return sum(not one.exposed and any(_shows(i, one.size) for i in others) for one in found if one.drawn)
 
 
-def _images(evidence: Evidence, where: Where) -> set[Image]:
+def _images(evidence: Evidence, where: Where, *, blank: bool) -> set[Image]:
     """Shapes of the images drawn in the exercise; where it drew none, anywhere before the next one."""
     cells = where.cells(evidence)
-    inside = {s for f in evidence.figures if cells and f.cell in cells for a in f.axes for s in a.pictures}
+    inside = _shapes((f for f in evidence.figures if cells and f.cell in cells), blank=blank)
     before = (f for f in evidence.figures if not where.follows(evidence, f.cell))
-    return inside or {s for f in before for a in f.axes for s in a.pictures}
+    return inside or _shapes(before, blank=blank)
+
+
+def _shapes(figures: Iterable[Figure], *, blank: bool) -> set[Image]:
+    """Of the images that show something, or of all."""
+    return {s for f in figures for a in f.axes for s in (a.images if blank else a.pictures)}
+
+
+def _learned_nothing(net: Episode) -> bool:
+    """Whether a network is no better than chance, as measured by us: its maps may well show nothing, and
+    that it was trained wrongly has cost its points already."""
+    accuracy = net.verified.accuracy if net.verified else None
+    [classes] = net.graph.layers[-1].output_shape[-1:] or [None]
+    return accuracy is not None and classes is not None and accuracy * classes < CHANCE
 
 
 def maps(graph: Graph, images: set[Image], positions: set[int]) -> list[Map]:
@@ -175,13 +195,8 @@ class SomeLayerShown(Rule):
     def _images(self, evidence: Evidence, episode: Episode) -> set[tuple[int, ...]]:
         """Only what was drawn in the region or after the training: earlier maps are another net's."""
         cells = self.where.cells(evidence)
-        return {
-            shape
-            for f in evidence.figures
-            if (f.cell in cells if cells else f.cell >= episode.cell)
-            for a in f.axes
-            for shape in a.pictures
-        }
+        drawn = (f for f in evidence.figures if (f.cell in cells if cells else f.cell >= episode.cell))
+        return _shapes(drawn, blank=_learned_nothing(episode))
 
 
 def _kernels(graph: Graph) -> set[tuple[int, ...]]:

@@ -132,6 +132,16 @@ def test_blank_images_show_nothing() -> None:
     assert LAYER(ran, KNOWN).status is Status.FAILED
 
 
+@pytest.mark.parametrize(("accuracy", "status"), [(0.1, Status.PASSED), (0.16, Status.FAILED)])
+def test_a_net_at_chance_may_have_blank_maps(accuracy: float, status: Status) -> None:
+    """Units that died show nothing; the training's own check has said so already."""
+    blank = Figure(3, tuple(Axes(images=(size,), blank=(True,)) for size in EACH))
+    dead = episode(verified=verified(accuracy))
+    ran = evidence(episodes=(dead,), figures=(blank,), predictions=MADE)
+    assert MAPS(ran, KNOWN).status is status
+    assert LAYER(ran, KNOWN).status is status
+
+
 def test_a_net_without_convolutions_has_no_maps() -> None:
     """Nothing to show is nothing shown."""
     ran = evidence(episodes=(episode(0, DENSE_NET),), figures=(figure((10, 10)),))
