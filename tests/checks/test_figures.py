@@ -24,6 +24,7 @@ from .factory import (
     figure,
     notebook,
     prediction,
+    verified,
     wanted,
 )
 
