@@ -44,12 +44,9 @@ class Order:
     piped: bool = False
     """Whether stdin and stdout are pipes to us, not /dev/null. stderr always is one."""
 
-    def written(self) -> IO[str]:
-        """A file, since nothing bounds what a large environment has to be granted."""
-        text = open(os.memfd_create("order"), "w+", encoding="utf-8")  # noqa: SIM115 - the caller closes it
+    def write(self, text: IO[str]) -> None:
         json.dump({"argv": list(self.argv), **self.room.order(self.files, self.limits)}, text)
         text.flush()
-        return text
 
 
 class Zygote:
@@ -104,7 +101,9 @@ class Zygote:
         keeper, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         streams = _Streams(piped=order.piped)
         try:
-            with theirs, order.written() as text:
+            # A file, since nothing bounds what a large environment has to be granted.
+            with theirs, os.fdopen(os.memfd_create("order"), "w+", encoding="utf-8") as text:
+                order.write(text)
                 given = [text.fileno(), *streams.theirs, theirs.fileno(), *order.pass_fds]
                 socket.send_fds(self._control, [b"order"], given)
             streams.close_theirs()
