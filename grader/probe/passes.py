@@ -60,8 +60,20 @@ class Passes:
         self._open = [reference for reference in self._open if reference() is not None]
         self._open.append(weakref.ref(begun))
 
-    def end(self, ended: Pass) -> None:
+    def finish(self, ended: Pass) -> tuple[bool, float | None]:
+        """End a pass: whether it only computed something with a net, and its mean loss.
+
+        A training's round notes that loss.
+        """
         self._open = [reference for reference in self._open if reference() not in (None, ended)]
+        mean = sum(ended.losses) / len(ended.losses) if ended.losses else None
+        if ended.loop is not None:
+            ended.loop.note("loss", mean)
+            return False, mean
+        computed = bool(ended.macs) and ended.net is not None
+        if computed:
+            self._probe.macs += ended.macs
+        return computed, mean
 
     def current(self) -> Pass | None:
         """The pass that what happens now belongs to."""

@@ -236,16 +236,8 @@ class Tape:
         return (batch,)
 
     def _ended(self, under_way: Pass) -> None:
-        self.passes.end(under_way)
-        loop, losses = under_way.loop, under_way.losses
-        mean = sum(losses) / len(losses) if losses else None
-        if loop is not None:
-            loop.note("loss", mean)
-            return
-        if not under_way.macs or under_way.net is None:
-            return
-        self.probe.macs += under_way.macs
-        found = self.loops.of(under_way.net)
+        computed, mean = self.passes.finish(under_way)
+        found = self.loops.of(under_way.net) if computed else None
         if found is not None:
             self._validated(found, under_way, mean)
 

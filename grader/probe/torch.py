@@ -259,16 +259,9 @@ class Torch:
         return next((loop for loop in found if loop.source is under_way.source), None)
 
     def _ended(self, under_way: Pass) -> None:
-        self.passes.end(under_way)
-        loop = under_way.loop
-        losses = under_way.losses
-        mean = sum(losses) / len(losses) if losses else None
-        if loop is not None:
-            loop.note("loss", mean)
+        computed, mean = self.passes.finish(under_way)
+        if not computed:
             return
-        if not under_way.macs or under_way.net is None:
-            return
-        self.probe.macs += under_way.macs
         ids = self._told_rows(under_way)
         for open_loop in self.loops.under():
             if open_loop.net is under_way.net and ids[0]:
