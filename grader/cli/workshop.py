@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from grader.course import Course
 from grader.data import Served, serve
-from grader.execution.port import Clean, Executor, Limits
+from grader.execution.port import Clean, Executor, First, Limits
 from grader.model.budget import BUDGETS, Level
 from grader.model.errors import GraderError
 from grader.verification import WORKER
@@ -87,7 +87,7 @@ class Workshop:
             named = [self.course.load(assignment)] if assignment else list(self.course)
             needed = {loaded.assignment.data for loaded in named}
             if len(needed) == 1:
-                self.executor().prepare(self.served(needed.pop()).folder, self.threads)
+                self.executor(First(self.served(needed.pop()).folder, self.threads))
 
     def __exit__(self, *_: object) -> None:
         for bench in self._benches.values():
@@ -135,14 +135,17 @@ class Workshop:
             changed["memory_bytes"] = int(self.memory * _UNITS["memory_bytes"])
         return replace(usual, **changed)
 
-    def executor(self) -> Executor:
+    def executor(self, first: First | None = None) -> Executor:
         """The best sandbox of this machine, found by trying it. Raises ExecutionError below that."""
         from grader.execution import find_executor
 
         with self._lock:
             if self._executor is None:
                 self._executor = find_executor(
-                    allow_unprotected=self.unprotected, container=self.container, scripts=(WORKER,)
+                    allow_unprotected=self.unprotected,
+                    container=self.container,
+                    scripts=(WORKER,),
+                    first=first,
                 )
             return self._executor
 

@@ -45,9 +45,6 @@ class BoxedKernelExecutor:
         self._probe = probe
         self._account = account or Account()
 
-    def prepare(self, data: Path, threads: int) -> None:
-        """Each kernel is started anew: there is nothing to begin."""
-
     def run(self, job: Job) -> RawRun:
         return run_kernel(job, lambda pipe: self._start(job, pipe), self.isolation(job.limits))
 

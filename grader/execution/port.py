@@ -97,6 +97,14 @@ class Clean:
     limits: Limits
 
 
+@dataclass(frozen=True, slots=True)
+class First:
+    """What the first run will ask for, where that is known before there is one."""
+
+    data: Path
+    threads: int
+
+
 class Executor(Protocol):
     """Runs student code. Implementations differ in isolation; one contract suite holds for all."""
 
@@ -107,10 +115,6 @@ class Executor(Protocol):
 
     def isolation(self, limits: Limits) -> str:
         """One line for people: the tier and what it enforces."""
-        ...
-
-    def prepare(self, data: Path, threads: int) -> None:
-        """Begin what the first run on that data folder would wait for, and return at once."""
         ...
 
     def run(self, job: Job) -> RawRun:

@@ -62,9 +62,6 @@ class UnprotectedExecutor:
             "Fine for your own work; do not grade others this way."
         )
 
-    def prepare(self, data: Path, threads: int) -> None:
-        """Each kernel is started anew: there is nothing to begin."""
-
     def run(self, job: Job) -> RawRun:
         from grader.execution.driver import Drive  # brings nbclient, which most commands do without
 

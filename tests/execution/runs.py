@@ -20,6 +20,8 @@ from grader.execution.warm.executor import WarmKernelExecutor
 from grader.execution.warm.fences import Fences
 from grader.execution.warm.frameworks import KERNEL
 from grader.execution.warm.prove import prove_fork
+from grader.execution.warm.shelter import Shelter
+from grader.execution.warm.zygotes import Zygotes
 from grader.model.budget import BUDGETS, Level
 from grader.model.errors import ExecutionError
 from grader.model.submission import CellKind, SourceCell
@@ -57,15 +59,17 @@ def _isolated(probe: Path) -> BoxedKernelExecutor:
 
 
 def _warm(probe: Path) -> WarmKernelExecutor:
-    shelter = Boxes(prove_box()[0])
-    return WarmKernelExecutor(
-        prove_fork(shelter), shelter, _isolated(probe), probe=probe, modules=KERNEL, scripts=(SCRIPT,)
-    )
+    zygotes = _zygotes(Boxes(prove_box()[0]), probe)
+    return WarmKernelExecutor(prove_fork(zygotes.shelter), zygotes, _isolated(probe))
 
 
 def _confined(probe: Path) -> WarmKernelExecutor:
-    shelter = Fences()
-    return WarmKernelExecutor(prove_fork(shelter), shelter, probe=probe, modules=KERNEL, scripts=(SCRIPT,))
+    zygotes = _zygotes(Fences(), probe)
+    return WarmKernelExecutor(prove_fork(zygotes.shelter), zygotes)
+
+
+def _zygotes(shelter: Shelter, probe: Path) -> Zygotes:
+    return Zygotes(shelter, probe=probe, modules=KERNEL, scripts=(SCRIPT,))
 
 
 _MAKE: dict[str, Callable[[Path], Executor]] = {"isolated": _isolated, "warm": _warm, "confined": _confined}

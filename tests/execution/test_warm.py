@@ -26,6 +26,7 @@ from grader.execution.warm.frameworks import libraries
 from grader.execution.warm.host import Order, Zygote
 from grader.execution.warm.precede import must_precede_imports
 from grader.execution.warm.shelter import Place
+from grader.execution.warm.zygotes import Zygotes
 from grader.model.evidence import Ended
 from grader.model.submission import CellKind, SourceCell
 from tests import unprivileged
@@ -46,7 +47,7 @@ def full(data: Path) -> Iterator[WarmKernelExecutor]:
     unprivileged.require(PROBE)
     small = executor_of("warm")
     assert isinstance(small, WarmKernelExecutor)
-    executor = WarmKernelExecutor(small._proven, small._shelter, small._cold)
+    executor = WarmKernelExecutor(small._proven, Zygotes(small._zygotes.shelter), small._cold)
     executor.run(job("1", data=data))  # no test is charged with the imports
     yield executor
     executor.close()
@@ -178,7 +179,7 @@ def test_runs_at_once_do_not_meet(warm: WarmKernelExecutor, data: Path) -> None:
 @pytest.mark.sandbox
 def test_a_killed_zygote_takes_its_children_and_is_replaced(warm: WarmKernelExecutor, data: Path) -> None:
     """The run under way ends as one whose kernel died; the next one works."""
-    warm.prepare(data, threads=1)
+    warm._zygotes.begin(data, threads=1)
     kernels: list[psutil.Process] = []
     begun = threading.Event()
 
@@ -211,7 +212,7 @@ def test_more_threads_than_after_the_imports_refuse_the_fork(
     small = executor_of("warm")
     assert isinstance(small, WarmKernelExecutor)
     tmp_path.chmod(0o755)
-    (tmp_path / "boot.py").write_text((small._probe / "boot.py").read_text())
+    (tmp_path / "boot.py").write_text((small._zygotes.probe / "boot.py").read_text())
     # It starts when the zygote has counted its own.
     (tmp_path / "preload.py").write_text(
         "import signal, threading, time\n"
@@ -219,9 +220,10 @@ def test_more_threads_than_after_the_imports_refuse_the_fork(
         "signal.signal(signal.SIGALRM, lambda *_: late.start())\n"
         "signal.alarm(1)\n"
     )
-    executor = WarmKernelExecutor(small._proven, small._shelter, small._cold, probe=tmp_path, modules=())
+    zygotes = Zygotes(small._zygotes.shelter, probe=tmp_path, modules=())
+    executor = WarmKernelExecutor(small._proven, zygotes, small._cold)
     try:
-        executor.prepare(data, threads=1)
+        zygotes.begin(data, threads=1)
         time.sleep(2)
         with caplog.at_level(logging.WARNING):
             done = executor.run(job("print(1)", data=data))
@@ -284,7 +286,8 @@ def test_torch_works_in_a_forked_kernel(tier: str, frameworks: str, data: Path, 
     unprivileged.require(PROBE)
     small = executor_of(tier)
     assert isinstance(small, WarmKernelExecutor)
-    executor = WarmKernelExecutor(small._proven, small._shelter, probe=small._probe)
+    zygotes = Zygotes(small._zygotes.shelter, probe=small._zygotes.probe)
+    executor = WarmKernelExecutor(small._proven, zygotes)
     sources = (
         f"{frameworks}\nfrom torch import nn\nfrom torch.utils.data import DataLoader, TensorDataset",
         "torch.manual_seed(0)\nx = torch.randn(256, 20); y = x.sum(1, keepdim=True)\n"
@@ -298,7 +301,7 @@ def test_torch_works_in_a_forked_kernel(tier: str, frameworks: str, data: Path, 
     try:
         done = executor.run(job(*sources, data=data))
     finally:
-        executor._pool.close_zygotes()
+        zygotes._pool.close_zygotes()
     assert texts(done) == ["", "", "True\n"]
     assert "(warm, " in done.isolation
 
@@ -310,9 +313,8 @@ def test_libraries_that_cannot_be_imported_are_tried_once(
     """The jobs run cold, and say nothing of a fork."""
     small = executor_of("warm")
     assert isinstance(small, WarmKernelExecutor)
-    executor = WarmKernelExecutor(
-        small._proven, small._shelter, small._cold, probe=small._probe, modules=("no_such",)
-    )
+    zygotes = Zygotes(small._zygotes.shelter, probe=small._zygotes.probe, modules=("no_such",))
+    executor = WarmKernelExecutor(small._proven, zygotes, small._cold)
     with caplog.at_level(logging.WARNING):
         runs = [executor.run(job("print(1)", data=data)) for _ in range(2)]
     assert [texts(run) for run in runs] == [["1\n"]] * 2

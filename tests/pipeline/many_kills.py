@@ -25,6 +25,7 @@ from grader.execution.warm.boxes import Boxes
 from grader.execution.warm.executor import WarmKernelExecutor
 from grader.execution.warm.frameworks import KERNEL
 from grader.execution.warm.prove import prove_fork
+from grader.execution.warm.zygotes import Zygotes
 from grader.intake import collect
 from grader.model.budget import Level
 from grader.pipeline import Grader
@@ -34,7 +35,7 @@ def grade(course: Path, submissions: Path, out: Path, speak: int) -> None:
     """As `grade` does it; the zygote imports no framework, since these notebooks use none."""
     found = find_course(course)
     shelter = Boxes(prove_box()[0])
-    executor = WarmKernelExecutor(prove_fork(shelter), shelter, modules=KERNEL)
+    executor = WarmKernelExecutor(prove_fork(shelter), Zygotes(shelter, modules=KERNEL))
     shop = Workshop(found, out, Level.QUICK, 1, 2, _executor=executor)
     handed_in = collect(submissions, scratch=out / "scratch")
     with shop, shop.book() as book, book.run("grade") as run:

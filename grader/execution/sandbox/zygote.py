@@ -1,9 +1,10 @@
 """The zygote: imports libraries, then forks, for each order, a process that shuts itself in.
 
-    python -P zygote.py CONTROL_FD nest|fence MODULE_OR_SCRIPT...
+    python -P zygote.py CONTROL_FD nest|fence MODULE_OR_SCRIPT_OR_LIBRARY...
 
 `nest` runs inside bubblewrap's box and `fence` in none; the modules of these names say how a child shuts
 itself in. First the zygote imports the modules, and runs the scripts (absolute paths) as modules of no name.
+The shared libraries among them (`package/file`) are read in meanwhile, for the import that will need them.
 
 It answers b"ready" on the control socket (SEQPACKET). Each order is a message with descriptors: a file with
 one JSON object, stdin, stdout, stderr, the order's own socket, then those that the program gets as 4, 5 and
@@ -23,6 +24,7 @@ while its child does.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import gc
 import importlib
@@ -34,6 +36,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -52,14 +55,7 @@ _LAST = 2**30
 def main(control: int, kind: str, modules: list[str]) -> None:
     shelter, calls = _beside(kind), _beside("calls")
     calls.die_with_parent()
-    # What an import makes stays; looking through it again and again takes a fifth of TensorFlow's import.
-    gc.disable()
-    for name in modules:
-        if name.startswith("/"):
-            runpy.run_path(name)
-        else:
-            importlib.import_module(name)
-    gc.enable()
+    load(modules)
     # The kernel reaps the keepers.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     # Objects alive now stay out of collections: a collection in a child would write to every shared page.
@@ -70,6 +66,34 @@ def main(control: int, kind: str, modules: list[str]) -> None:
     sys.argv[:] = order["argv"]
     sys.orig_argv[:] = [sys.orig_argv[0], *order["argv"]]
     runpy.run_path(order["argv"][0], run_name="__main__")
+
+
+def load(names: list[str]) -> None:
+    """Import, run and read in what these are, without a thread that stays."""
+    libraries = [name for name in names if "/" in name and not name.startswith("/")]
+    beside = threading.Thread(target=read_in, args=(libraries,))
+    beside.start()
+    # What an import makes stays; looking through it again and again takes a fifth of TensorFlow's import.
+    gc.disable()
+    for name in names:
+        if name.startswith("/"):
+            runpy.run_path(name)
+        elif name not in libraries:
+            importlib.import_module(name)
+    gc.enable()
+    beside.join()
+
+
+def read_in(libraries: list[str]) -> None:
+    """Link shared libraries, which takes half a second of the other core for TensorFlow's gigabyte.
+
+    What cannot be had here the import itself will miss, or not.
+    """
+    for package, _, file in (name.partition("/") for name in libraries):
+        with contextlib.suppress(OSError, ImportError):
+            found = importlib.util.find_spec(package)
+            for folder in (found and found.submodule_search_locations) or ():
+                ctypes.CDLL(os.path.join(folder, file))
 
 
 def serve(control: socket.socket, baseline: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ _ALWAYS = (
     *("numpy", "sklearn.metrics", "sklearn.datasets", "matplotlib.pyplot"),
     "matplotlib_inline.backend_inline",
 )
-_KERAS = ("tensorflow", "keras")
+_KERAS = ("tensorflow/libtensorflow_cc.so.2", "tensorflow", "keras")
 _TORCH = ("torch", "torchvision")
 
 _ASKS_TORCH = re.compile(r"^\s*(?:import|from)\s+(?:torch|torchvision)\b", re.MULTILINE)
@@ -27,7 +27,7 @@ _ASKS_KERAS = re.compile(r"^\s*(?:import|from)\s+(?:tensorflow|keras)\b", re.MUL
 
 
 def libraries(cells: Iterable[SourceCell]) -> tuple[str, ...]:
-    """What to import before the fork. No operation of any of these may run in a zygote.
+    """What to import before the fork, as a zygote is told. No operation of any of these may run in a zygote.
 
     Keras for a notebook that names no framework, which is most likely to name it in a way not looked for.
     """
