@@ -14,7 +14,13 @@ from babel.messages.pofile import read_po
 import grader
 import grader.messages
 from grader.messages import catalogue, render
+from grader.model.assignment import Visibility
+from grader.model.budget import Level
+from grader.model.evidence import Ended, Provenance
+from grader.model.outcome import State
+from grader.model.result import Status
 from grader.model.text import LANGUAGES, Language, Message
+from grader.report.failures import EXPLAINED
 from grader.report.html import templates_folder
 
 FOLDER = Path(str(files(grader.messages))) / "catalogue"
@@ -92,6 +98,27 @@ def test_every_key_the_reports_say_is_there() -> None:
     assert len(exact) > 80
     assert {key for key in exact if key not in known} == set()
     assert {start for start in starts if not any(key.startswith(start) for key in known)} == set()
+
+
+FAMILIES = {
+    "report.flag.": {*Ended} - {Ended.COMPLETED, Ended.NOT_RUN},
+    "report.ended.": {*Ended},
+    "report.state.": {*State},
+    "report.level.": {*Level},
+    "report.level_short.": {*Level},
+    "report.visibility.": {*Visibility, "unknown"} - {Visibility.STUDENT},
+    "report.explain.visibility.": {*Visibility, "unknown"},
+    "report.error.": {*EXPLAINED, "other"},
+    "status.": {*Status},
+    "provenance.": {*Provenance},
+}
+"""Keys that end in a value of ours: the start, and every value that may come."""
+
+
+@pytest.mark.parametrize("start", FAMILIES)
+def test_every_value_has_its_sentence(start: str) -> None:
+    """A run that ended in a way without words once took the whole class's report with it."""
+    assert {f"{start}{value}" for value in FAMILIES[start]} - catalogue("es").keys() == set()
 
 
 def test_no_report_key_is_unused() -> None:
