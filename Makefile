@@ -19,7 +19,7 @@ demo: $(VENV)/.made
 	$(BIN)/grade demo demo
 
 test: $(VENV)/.made check
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 # Every sample submission as one class (20 minutes on 2 cores); `make test` grades a few of them.
 samples: $(VENV)/.made

@@ -325,8 +325,7 @@ class Grader:
     def kept(self, student: str, assignment: str) -> Outcome:
         """What the gradebook and the evidence store hold of one student's work."""
         stored = self.book.load(student, assignment)
-        evidence = self.store.get(stored.basis.evidence) if stored.basis and stored.basis.evidence else None
-        return self.outcome(stored, self._loaded(assignment), evidence)
+        return self.outcome(stored, self._loaded(assignment), self._evidence_of(stored))
 
     def _loaded(self, assignment: str) -> Loaded | None:
         """The practical; None where this course has it no more (or there was none)."""
@@ -337,17 +336,32 @@ class Grader:
 
         Those whose grading was interrupted are among the outcomes, as UNFINISHED.
         """
-        for entry in self.book.entries(assignment):
-            stored = self.book.load(entry.student, entry.assignment)
-            yield self._regrade_one(run, stored)
+        known = [self.book.load(entry.student, entry.assignment) for entry in self.book.entries(assignment)]
+        for id in self.course.ids():  # before the pool forks: each process would load them again
+            self.course.load(id)
+        pool = self.pool or Threads(1, THREADS, self.stop)
+        tasks = [Task(partial(self._judge_again, number, stored), 1.0) for number, stored in enumerate(known)]
+        for number, results in pool.results(tasks):
+            yield self._regrade_one(run, known[number], results)
 
-    def _regrade_one(self, run: Run, stored: Stored) -> Outcome:
-        loaded = self._loaded(stored.assignment)
-        evidence = self.store.get(stored.basis.evidence) if stored.basis and stored.basis.evidence else None
+    def _evidence_of(self, stored: Stored) -> Evidence | None:
+        return self.store.get(stored.basis.evidence) if stored.basis and stored.basis.evidence else None
+
+    def _judge_again(self, number: int, stored: Stored) -> tuple[int, tuple[CheckResult, ...] | None]:
+        """Verdicts on the stored evidence, where it is enough for all of them; nothing is written."""
+        loaded, evidence = self._loaded(stored.assignment), self._evidence_of(stored)
+        if loaded is None or stored.state is None or evidence is None:
+            return number, None
+        results = judge(loaded.assignment, evidence, loaded.expected)
+        return number, None if any(r.wants_retraining is not None for r in results) else settled(results)
+
+    def _regrade_one(self, run: Run, stored: Stored, results: tuple[CheckResult, ...] | None) -> Outcome:
+        loaded, evidence = self._loaded(stored.assignment), self._evidence_of(stored)
         if loaded is None or stored.state is None or stored.basis is None or evidence is None:
             return self.outcome(stored, loaded, evidence)
         basis = replace(stored.basis, rubric=loaded.digest)
-        results, evidence = self._judge(loaded, evidence, basis)
+        if results is None:
+            results, evidence = self._judge(loaded, evidence, basis)
         outcome = self._score(stored.submission, loaded, results, evidence, stored.problems)
         run.finish(outcome, basis)
         # A person may have given some meanwhile.

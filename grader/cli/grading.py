@@ -25,9 +25,10 @@ from grader.cli.options import (
 from grader.cli.progress import Display
 from grader.cli.roll import call_roll, is_absent
 from grader.cli.status import conclude
-from grader.cli.workshop import BOOK, Workshop
+from grader.cli.workshop import BOOK, Workshop, cores
 from grader.course import Course
 from grader.course.recognise import score
+from grader.forks import Forks
 from grader.gradebook.book import user
 from grader.intake import collect
 from grader.model.assignment import Check
@@ -91,7 +92,8 @@ def report(shop: Workshop, outcomes: list[Outcome], whole: list[Outcome], langua
 def write_all(shop: Workshop, whole: list[Outcome], language: Language) -> Path:
     expected = {loaded.assignment.id: loaded.expected for loaded in shop.course}
     style = CsvStyle(shop.course.csv) if shop.course.csv else None
-    return write_reports(by_name(whole), shop.out, expected, language, style)
+    forks = Forks(cores())
+    return write_reports(by_name(whole), shop.out, expected, language, style, do_all=forks.do_all)
 
 
 def fit_for(course: Course, assignment: str | None) -> Callable[[Document], float]:
@@ -118,7 +120,7 @@ def regrade(
         shop.course.load(assignment)
     with shop, shop.book() as book:
         several = sorted({e.assignment for e in book.entries() if e.assignment})
-        grader = Grader(shop.course, book, shop.store, shop.served, shop.bench)
+        grader = Grader(shop.course, book, shop.store, shop.served, shop.bench, pool=Forks(cores()))
         with book.run("regrade") as held, interruptible(grader.stop, said):
             outcomes = list(grader.regrade(held, assignment))
         report(shop, outcomes, grader.whole(outcomes), said)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from sqlalchemy import delete, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from grader.gradebook import codec
 from grader.gradebook.database import Database
@@ -141,9 +141,9 @@ def current(session: Session, submission: SubmissionRow) -> GradingRow | None:
 
 
 def gradings(session: Session, submission: SubmissionRow) -> dict[bool, GradingRow]:
-    """Whether it is finished -> grading: there is at most one of each, read with its results."""
+    """Whether it is finished -> grading: there is at most one of each. Results are read when asked for."""
     wanted = select(GradingRow).where(GradingRow.submission_id == submission.id)
-    return {row.finished: row for row in session.scalars(wanted.options(selectinload(GradingRow.results)))}
+    return {row.finished: row for row in session.scalars(wanted)}
 
 
 def basis_of(row: GradingRow) -> tuple[str, str, str, str]:

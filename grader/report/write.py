@@ -6,9 +6,10 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -30,6 +31,14 @@ UNRECOGNISED = "_unrecognised"
 _TAKEN = frozenset({"reports", "staff", "json", "evidence", "scratch", "results"})
 
 
+Job = Callable[[], None]
+
+
+def one_by_one(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        job()
+
+
 def write_reports(
     outcomes: Sequence[Outcome],
     out: Path,
@@ -38,13 +47,14 @@ def write_reports(
     csv_style: CsvStyle | None = None,
     *,
     render: Render = catalogue_render,
+    do_all: Callable[[Sequence[Job]], None] = one_by_one,
 ) -> Path:
     """Write every report below `out`, and return the index page's path.
 
     reports/<key>.html can be given to the student; staff/<key>.html, json/<key>.json, grades.csv and
     index.html are for staff. With more than one practical each has these in a folder of its own, named by
     its id, and `out`'s index shows them all. The grades are written first: a page that cannot be made
-    loses none.
+    loses none. `do_all` makes the files of the students: jobs that wait for nothing.
     """
     shelves = _shelves(outcomes, out)
     note_written(out, [path for shelf in shelves for path in shelf.files()] + [out / "index.html"])
@@ -52,11 +62,11 @@ def write_reports(
         replace_file(
             shelf.folder / "grades.csv", grades_csv(shelf.outcomes, language, csv_style, render=render)
         )
+    every = [(shelf, *found) for shelf in shelves for found in shelf.stems]
+    do_all([partial(_write_json, *one, render) for one in every])
+    do_all([partial(_write_pages, *one, expected_by_assignment, language, render) for one in every])
     for shelf in shelves:
-        for outcome, stem in shelf.stems:
-            replace_file(shelf.folder / "json" / f"{stem}.json", to_json(outcome, render=render))
-    for shelf in shelves:
-        _write_pages(shelf, expected_by_assignment, language, render)
+        _write_index(shelf, language, render)
     if len(shelves) > 1:
         _clear_single(shelves, out)
     links = {id(o): link for shelf in shelves for o, link in shelf.links(out)}
@@ -107,15 +117,26 @@ def _folder_name(assignment: str) -> str:
     return f"{stem}-practical" if stem in _TAKEN else stem
 
 
+def _write_json(shelf: _Shelf, outcome: Outcome, stem: str, render: Render) -> None:
+    replace_file(shelf.folder / "json" / f"{stem}.json", to_json(outcome, render=render))
+
+
 def _write_pages(
-    shelf: _Shelf, expected_by_assignment: Mapping[str, Expected], language: Language, render: Render
+    shelf: _Shelf,
+    outcome: Outcome,
+    stem: str,
+    expected_by_assignment: Mapping[str, Expected],
+    language: Language,
+    render: Render,
 ) -> None:
-    for outcome, stem in shelf.stems:
-        expected = expected_by_assignment.get(outcome.assignment.id) if outcome.assignment else None
-        student = render_student(outcome, expected, language, render=render)
-        staff = render_student(outcome, expected, language, audience="staff", render=render)
-        replace_file(shelf.folder / "reports" / f"{stem}.html", student.encode())
-        replace_file(shelf.folder / "staff" / f"{stem}.html", staff.encode())
+    expected = expected_by_assignment.get(outcome.assignment.id) if outcome.assignment else None
+    student = render_student(outcome, expected, language, render=render)
+    replace_file(shelf.folder / "reports" / f"{stem}.html", student.encode())
+    staff = render_student(outcome, expected, language, audience="staff", render=render)
+    replace_file(shelf.folder / "staff" / f"{stem}.html", staff.encode())
+
+
+def _write_index(shelf: _Shelf, language: Language, render: Render) -> None:
     links = {id(o): link for o, link in shelf.links(shelf.folder)}
     page = render_class(shelf.outcomes, language, links=lambda o: links[id(o)], render=render)
     replace_file(shelf.folder / "index.html", page.encode())

@@ -50,7 +50,7 @@ def test_the_isolated_tier_holds_for_an_ordinary_user(home: Path) -> None:
     ordinary = functools.partial(subprocess.run, **account, env=env, cwd=home, capture_output=True, text=True)
     if ordinary([sys.executable, "-c", f"import pytest; open({__file__!r})"]).returncode != 0:
         pytest.skip(f"an ordinary user cannot reach {sys.executable} or {_HERE}")
-    options = ["-p", "no:cacheprovider", "--basetemp", str(home / "t"), "-k", _CHOSEN]
+    options = ["-n", "0", "-p", "no:cacheprovider", "--basetemp", str(home / "t"), "-k", _CHOSEN]
     options += ["-c", str(_HERE.parent.parent / "pyproject.toml")]
     done = ordinary([sys.executable, "-B", "-m", "pytest", *options, *map(str, _SUITE)])
     assert done.returncode == 0, done.stdout[-4000:]
