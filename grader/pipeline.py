@@ -171,12 +171,10 @@ class Grader:
                 submission, loaded.assignment, State.FAILED, self.settings.level, problems=problems
             )
         self.notify(Step(submission.student.key, "judging"))
-        results, evidence = self._judge(loaded, evidence, basis)
+        journal = partial(self._journal, run, key, loaded, basis)
+        results, evidence = self._judge(loaded, evidence, basis, journal)
         self._go_on()
         outcome = self._score(submission, loaded, results, evidence, problems)
-        assert outcome.grade is not None
-        for exercise in outcome.grade.exercises:
-            run.journal(key, loaded.assignment.id, basis, exercise.exercise, exercise.scored)
         run.finish(outcome, basis)
         return _marked(outcome, self.book.marks(key, loaded.assignment.id))
 
@@ -271,13 +269,24 @@ class Grader:
         return replace(collected, evidence=self.store.put(basis.evidence, collected.evidence))
 
     def _judge(
-        self, loaded: Loaded, evidence: Evidence, basis: Basis
+        self,
+        loaded: Loaded,
+        evidence: Evidence,
+        basis: Basis,
+        reached: Callable[[tuple[CheckResult, ...]], None],
     ) -> tuple[tuple[CheckResult, ...], Evidence]:
         bench = self.bench
-        results, grown = retrained(loaded, evidence, lambda: bench(loaded.assignment.data).rebuilder)
+        results, grown = retrained(loaded, evidence, lambda: bench(loaded.assignment.data).rebuilder, reached)
         if grown is not evidence and not self.stop.is_set():
             grown = self.store.put(basis.evidence, grown)
         return results, grown
+
+    def _journal(
+        self, run: Run, student: str, loaded: Loaded, basis: Basis, results: tuple[CheckResult, ...]
+    ) -> None:
+        decided = [result for result in results if result.wants_retraining is None]
+        for exercise in grade(loaded.assignment, decided).exercises:
+            run.journal(student, loaded.assignment.id, basis, exercise.exercise, exercise.scored)
 
     def _score(
         self,
@@ -361,7 +370,8 @@ class Grader:
             return self.outcome(stored, loaded, evidence)
         basis = replace(stored.basis, rubric=loaded.digest)
         if results is None:
-            results, evidence = self._judge(loaded, evidence, basis)
+            journal = partial(self._journal, run, stored.submission.student.key, loaded, basis)
+            results, evidence = self._judge(loaded, evidence, basis, journal)
         outcome = self._score(stored.submission, loaded, results, evidence, stored.problems)
         run.finish(outcome, basis)
         # A person may have given some meanwhile.
@@ -370,17 +380,22 @@ class Grader:
 
 
 def retrained(
-    loaded: Loaded, evidence: Evidence, rebuilder: Callable[[], Rebuilder]
+    loaded: Loaded,
+    evidence: Evidence,
+    rebuilder: Callable[[], Rebuilder],
+    reached: Callable[[tuple[CheckResult, ...]], None] = lambda results: None,
 ) -> tuple[tuple[CheckResult, ...], Evidence]:
     """Verdicts; a miss that asks for it is retrained by us first, at most `RETRAININGS` times.
 
-    Returns the evidence too, grown by what the retrainings gave (the same object when there were none).
+    `reached` is told what was decided before a retraining, which takes seconds. Returns the evidence too,
+    grown by what the retrainings gave (the same object when there were none).
     """
     results = judge(loaded.assignment, evidence, loaded.expected)
     for _ in range(RETRAININGS - len(evidence.retrainings)):
         wanted = next((r for r in results if r.wants_retraining is not None), None)
         if wanted is None:
             return results, evidence
+        reached(results)
         grown = _retrain(loaded.expected, evidence, wanted, rebuilder)
         if grown is None:
             break
