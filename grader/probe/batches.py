@@ -40,6 +40,20 @@ class Phase:
     last: Any = None
 
 
+@dataclass(frozen=True)
+class Way:
+    """How one of the three calls is kept within what may be computed."""
+
+    begin: Callable[[Any, dict[str, Any]], Any]
+    """(net, arguments) -> what the call belongs to; None where it is none of ours."""
+    within: Callable[[Any, dict[str, Any]], dict[str, Any] | None]
+    """Its arguments, cut where need be; None when all rows are used."""
+    again: Callable[[Any, dict[str, Any]], Any]
+    """The answer without computing; None while there was none."""
+    ran: Callable[[Any, dict[str, Any], dict[str, Any], Any], Any]
+    """(what it belongs to, arguments as asked, as given, result) -> what the student's code gets."""
+
+
 class Batches:
     """What the three calls share."""
 
@@ -52,36 +66,35 @@ class Batches:
         self._told: dict[int, int] = {}
         self.probe.at_cell_end.append(self._end_of_cell)
 
-    # -- train_on_batch ---------------------------------------------------------------------------
-
-    def train(self, original: Callable[..., Any]) -> Callable[..., Any]:
+    def _capped(self, original: Callable[..., Any], way: Way) -> Callable[..., Any]:
+        """The library's call, within what may be computed."""
         signature = inspect.signature(original)
 
         @door
         @functools.wraps(original)
-        def train_on_batch(model: Any, *args: Any, **kwargs: Any) -> Any:
+        def call(model: Any, *args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
-            given = None if self.probe.inside else _bound(signature, model, args, kwargs)
-            loop = self.probe.quietly(self._training, model, given) if given else None
-            if given is None or loop is None:
+            asked = None if self.probe.inside else _bound(signature, model, args, kwargs)
+            held = self.probe.quietly(way.begin, model, asked) if asked else None
+            if asked is None or held is None:
                 return original(model, *args, **kwargs)
-            shape = bool(given["return_dict"])
-            cut = self.probe.quietly(self._within, loop, given)
-            if cut is None and shape in loop.last:
-                return _again(loop.last[shape])
-            given = cut or given
-            loop.broken = True
+            cut = self.probe.quietly(way.within, held, asked)
+            if cut is None and (answer := way.again(held, asked)) is not None:
+                return answer
+            given = cut or asked
             self.probe.enter()
             try:
                 result = original(model, **given)
             finally:
                 self.probe.leave()
-            loop.broken = False
-            loop.last[shape] = _again(result)
-            self.probe.quietly(self._trained, loop, model, given, result)
-            return result
+            return way.ran(held, asked, given, result)
 
-        return train_on_batch
+        return call
+
+    # -- train_on_batch ---------------------------------------------------------------------------
+
+    def train(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        return self._capped(original, Way(self._training, self._within, self._same_step, self._trained))
 
     def _training(self, model: Any, given: dict[str, Any]) -> Loop | None:
         """The net's training, begun when there is none; one call is counted."""
@@ -90,6 +103,7 @@ class Batches:
         loop = self.loops.of(model) or self._begin(model, given)
         self._end_test(id(model))
         loop.calls += 1
+        loop.broken = True  # until the library has come through it
         loop.kept.add(given["x"], given["y"])
         return loop
 
@@ -115,39 +129,25 @@ class Batches:
         loop.capped = True
         return _cut(given, max(1, left)) if not loop.rows else None
 
-    def _trained(self, loop: Loop, model: Any, given: dict[str, Any], result: Any) -> None:
+    def _same_step(self, loop: Loop, given: dict[str, Any]) -> Any:
+        loop.broken = False
+        return _again(loop.last.get(_shape(given)))
+
+    def _trained(self, loop: Loop, asked: dict[str, Any], given: dict[str, Any], result: Any) -> Any:
+        loop.broken = False
+        loop.last[_shape(given)] = _again(result)
+        self.probe.quietly(self._note, loop, given, result)
+        return result
+
+    def _note(self, loop: Loop, given: dict[str, Any], result: Any) -> None:
         self.loops.trained(loop, draw.rows(given["x"]))
-        for name, value in calls._results(model, result).items():
+        for name, value in calls._results(loop.net, result).items():
             loop.note(name, value)
 
     # -- test_on_batch ----------------------------------------------------------------------------
 
     def test(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        signature = inspect.signature(original)
-
-        @door
-        @functools.wraps(original)
-        def test_on_batch(model: Any, *args: Any, **kwargs: Any) -> Any:
-            __tracebackhide__ = True
-            given = None if self.probe.inside else _bound(signature, model, args, kwargs)
-            phase = self.probe.quietly(self._testing, model, given) if given else None
-            if given is None or phase is None:
-                return original(model, *args, **kwargs)
-            cut = self.probe.quietly(_affordable, phase, given)
-            shape = bool(given["return_dict"])
-            if cut is None and shape in phase.last:
-                return _again(phase.last[shape])
-            given = cut or given
-            self.probe.enter()
-            try:
-                result = original(model, **given)
-            finally:
-                self.probe.leave()
-            phase.last[shape] = _again(result)
-            self.probe.quietly(self._used, phase, draw.rows(given["x"]))
-            return result
-
-        return test_on_batch
+        return self._capped(original, Way(self._testing, _affordable, _same_test, self._tested))
 
     def _testing(self, model: Any, given: dict[str, Any]) -> Phase | None:
         if not draw.in_memory(given["x"]):
@@ -163,6 +163,11 @@ class Batches:
             self._tests[id(model)] = phase
         phase.kept.add(given["x"], given["y"])
         return phase
+
+    def _tested(self, phase: Phase, asked: dict[str, Any], given: dict[str, Any], result: Any) -> Any:
+        phase.last[_shape(given)] = _again(result)
+        self.probe.quietly(self._used, phase, draw.rows(given["x"]))
+        return result
 
     def _used(self, phase: Phase, rows: int) -> None:
         phase.rows += rows
@@ -181,33 +186,7 @@ class Batches:
     # -- predict_on_batch -------------------------------------------------------------------------
 
     def predict(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        signature = inspect.signature(original)
-
-        @door
-        @functools.wraps(original)
-        def predict_on_batch(model: Any, *args: Any, **kwargs: Any) -> Any:
-            __tracebackhide__ = True
-            given = None if self.probe.inside else _bound(signature, model, args, kwargs)
-            phase = self.probe.quietly(self._predicting, model, given) if given else None
-            if given is None or phase is None:
-                return original(model, *args, **kwargs)
-            rows = draw.rows(given["x"])
-            cut = self.probe.quietly(_affordable, phase, given)
-            self.probe.blank_rows = self.probe.blank_rows or phase.capped
-            if cut is None and phase.last is not None:
-                return calls._padded(phase.last, rows)
-            given = cut or given
-            self.probe.enter()
-            try:
-                result = original(model, **given)
-            finally:
-                self.probe.leave()
-            phase.last = draw.each(result, lambda array: np.asarray(array)[:0])
-            self.probe.quietly(self._used, phase, draw.rows(given["x"]))
-            missing = rows - draw.rows(given["x"])
-            return calls._padded(result, missing) if missing else result
-
-        return predict_on_batch
+        return self._capped(original, Way(self._predicting, self._blank_beyond, _blank, self._predicted))
 
     def _predicting(self, model: Any, given: dict[str, Any]) -> Phase | None:
         if not draw.in_memory(given["x"]):
@@ -221,6 +200,17 @@ class Batches:
         phase.kept.add(given["x"])
         return phase
 
+    def _blank_beyond(self, phase: Phase, given: dict[str, Any]) -> dict[str, Any] | None:
+        cut = _affordable(phase, given)
+        self.probe.blank_rows = self.probe.blank_rows or phase.capped
+        return cut
+
+    def _predicted(self, phase: Phase, asked: dict[str, Any], given: dict[str, Any], result: Any) -> Any:
+        phase.last = draw.each(result, lambda array: np.asarray(array)[:0])
+        self.probe.quietly(self._used, phase, draw.rows(given["x"]))
+        missing = draw.rows(asked["x"]) - draw.rows(given["x"])
+        return calls._padded(result, missing) if missing else result
+
     def _end_prediction(self, key: int) -> None:
         phase = self._predictions.pop(key)
         if phase.last is not None:
@@ -233,6 +223,19 @@ class Batches:
         for key in list(self._predictions):
             self.probe.quietly(self._end_prediction, key)
         self._told.clear()
+
+
+def _shape(given: dict[str, Any]) -> bool:
+    """Which of its two shapes the answer has."""
+    return bool(given["return_dict"])
+
+
+def _same_test(phase: Phase, given: dict[str, Any]) -> Any:
+    return _again(phase.last.get(_shape(given)))
+
+
+def _blank(phase: Phase, given: dict[str, Any]) -> Any:
+    return None if phase.last is None else calls._padded(phase.last, draw.rows(given["x"]))
 
 
 def _bound(signature: inspect.Signature, model: Any, args: Any, kwargs: Any) -> dict[str, Any] | None:
