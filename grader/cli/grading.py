@@ -55,12 +55,10 @@ def grade_into(
     replaced: bool = False,
 ) -> int:
     """Grade a path into the gradebook of an open workshop, write every report, print the class's table."""
-    handed_in = collect(
-        submissions,
-        roster=shop.course.roster,
-        scratch=shop.out / "scratch",
-        score=fit_for(shop.course, assignment),
-    )
+    scratch = shop.out / "scratch"
+    fit = fit_for(shop.course, assignment)
+    handed_in = collect(submissions, roster=shop.course.roster, scratch=scratch, score=fit)
+    scratch.rmdir()
     settings = replace(shop.settings, assignment=assignment, fresh=fresh)
     with shop.book() as book:
         grader = Grader(shop.course, book, shop.store, shop.served, shop.bench, settings)
