@@ -327,8 +327,10 @@ def _validated(episode: Episode) -> bool:
     if not episode.completed or episode.validation_overlap > OVERLAP:
         return False
     x = episode.validation_x
+    if episode.validation == "split":
+        return episode.x.rows * episode.validation_split >= HANDFUL
     if episode.validation != "data" or x is None:
-        return episode.validation == "split"
+        return False
     # Training images that were held back by hand do as well as test images.
     return _enough(x) and (x.train + x.test > x.unknown or of_test(x, episode))
 

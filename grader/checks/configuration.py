@@ -80,16 +80,38 @@ def _ended_early(evidence: Evidence, episode: Episode) -> bool:
     """Whether a training went through fewer epochs than declared by the student's own doing.
 
     Our budget shortens epochs and leaves out none; our clock breaks a cell off. EarlyStopping is the
-    library's way to say "at most so many", and ends sooner on shortened epochs than it would on whole ones.
+    library's way to say "at most so many", and ends sooner on shortened epochs than it would on whole ones;
+    but not while all still gets better, unless it was told to call nothing better.
     """
-    if epochs_run(episode) >= episode.epochs or "EarlyStopping" in episode.callbacks or episode.loop:
+    if epochs_run(episode) >= episode.epochs or episode.loop:
+        return False
+    if _stops_early(episode) and not _still_better(episode):
         return False
     return episode.completed or not evidence.cut_short
 
 
+def _stops_early(episode: Episode) -> bool:
+    return "EarlyStopping" in episode.callbacks
+
+
+def _still_better(episode: Episode) -> bool:
+    """Whether every loss and accuracy was at its best in the last epoch."""
+    directions = [
+        (-1 if name.endswith("loss") else 1, series)
+        for name, series in episode.history.items()
+        if name.endswith(("loss", "accuracy", "acc"))
+    ]
+    return all(_best_last(series, sign) for sign, series in directions)
+
+
+def _best_last(series: tuple[float | None, ...], sign: int) -> bool:
+    last = series[-1] if series else None
+    return last is not None and all(v is None or sign * (last - v) > 0 for v in series[:-1])
+
+
 def _cut_off(evidence: Evidence, episode: Episode) -> bool:
-    """Whether it ended early, and might not have done so had our budget left its epochs whole."""
-    return episode.capped and _ended_early(evidence, episode)
+    """Whether it ended early, and might rightly have done so, or not have, had our budget left it whole."""
+    return (episode.capped or _stops_early(episode)) and _ended_early(evidence, episode)
 
 
 def _unclear(evidence: Evidence, trainings: tuple[Episode, ...], epochs: int) -> Episode | None:

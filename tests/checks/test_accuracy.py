@@ -40,6 +40,7 @@ WHERE = Where("1", ("1", "3"), like="1.net")
 CHECK = InBand(id="1.accuracy", title=TITLE, points=Decimal(1), where=WHERE)
 BAND = band("1.accuracy", signature(TUTORIAL))
 KNOWN = expected(wanted("1.net", TUTORIAL), bands=(BAND,))
+SPLIT = {"validation": "split", "validation_split": 0.2}
 NOISE = seen(unknown=500)
 FAR, NEAR, GOOD = 0.5, 0.79, 0.85
 
@@ -351,8 +352,9 @@ def test_without_a_rebuild_the_student_s_own_measurement_is_observed(
 @pytest.mark.parametrize(
     ("why", "fields", "more", "key"),
     [
-        ("validation_split", {"validation": "split"}, {}, "evaluated.validation"),
-        ("validation of a fit that broke off", {"validation": "split", "completed": False}, {}, None),
+        ("validation_split", SPLIT, {}, "evaluated.validation"),
+        ("validation on one image", SPLIT | {"validation_split": 1 / 60_000}, {}, None),
+        ("validation of a fit that broke off", SPLIT | {"completed": False}, {}, None),
         ("evaluate on test", {}, {"evaluations": (evaluation(),)}, "evaluated.evaluate"),
         ("evaluate on train", {}, {"evaluations": (evaluation(x=ALL_TRAIN),)}, None),
         ("evaluate of another model", {}, {"evaluations": (evaluation(4),)}, None),
@@ -373,7 +375,7 @@ def test_without_a_rebuild_the_student_s_own_measurement_is_observed(
             {"evaluations": (evaluation(x=seen(test=32, seen_whole=False)),)},
             "evaluated.evaluate",
         ),
-        ("validation on the rows of the fit", {"validation": "split", "validation_overlap": 0.99}, {}, None),
+        ("validation on the rows of the fit", SPLIT | {"validation_overlap": 0.99}, {}, None),
         ("validation on test", {"validation": "data", "validation_x": ALL_TEST}, {}, "evaluated.validation"),
         (
             "validation on rows held back by hand",

@@ -214,9 +214,13 @@ def test_a_fit_that_never_took_a_step_declares_nothing() -> None:
     assert SOME(ran, KNOWN).status is Status.FAILED
 
 
+BETTER = {"loss": (0.5, 0.4), "accuracy": (0.7, 0.8), "val_loss": (0.5, 0.4), "val_accuracy": (0.7, 0.8)}
+"""EarlyStopping(min_delta=10) ends here: nothing ever gets better by 10."""
+
+
 def stopped(after: int, number: int = 0, **fields: object) -> Episode:
     """A training of 100 declared epochs that went through fewer."""
-    return episode(number, history={"loss": (0.5,) * after}, **{"epochs": 100, **fields})
+    return episode(number, **{"epochs": 100, "history": {"loss": (0.5,) * after}, **fields})
 
 
 @pytest.mark.parametrize(
@@ -226,6 +230,21 @@ def stopped(after: int, number: int = 0, **fields: object) -> Episode:
         ("by the same, as written", stopped(1, callbacks=("Para",), capped=False), Status.FAILED),
         ("by an error that was caught", stopped(1, completed=False, capped=False), Status.FAILED),
         ("by the library's own", stopped(30, callbacks=("EarlyStopping",)), Status.PASSED),
+        (
+            "by it while all got better",
+            stopped(2, callbacks=("EarlyStopping",), history=BETTER),
+            Status.REVIEW,
+        ),
+        (
+            "by it while all got better, as written",
+            stopped(2, callbacks=("EarlyStopping",), history=BETTER, capped=False),
+            Status.REVIEW,
+        ),
+        (
+            "by it on what got worse",
+            stopped(2, callbacks=("EarlyStopping",), history=BETTER | {"val_loss": (0.5, 0.6)}),
+            Status.PASSED,
+        ),
         ("at the end", stopped(100, callbacks=("Para",)), Status.PASSED),
         ("after 100 of more", stopped(100, epochs=1000, callbacks=("Para",), capped=False), Status.PASSED),
         ("after 100 of more, shortened", stopped(100, epochs=1000, callbacks=("Para",)), Status.REVIEW),
