@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any
 
-from grader.execution.sandbox.calls import die_with_parent
 from grader.schedule import THREADS, T, Task
 
 _WORTH = 16
@@ -64,6 +63,8 @@ def _grading() -> bool:
 
 def _begin(tasks: Sequence[Task[Any]], parent: int) -> None:
     """In each process. Arguments of a forked one are inherited, not pickled."""
+    from grader.execution.sandbox.calls import die_with_parent  # of Linux, as all that gets here
+
     global _tasks
     _tasks = tasks
     die_with_parent()

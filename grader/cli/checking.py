@@ -16,6 +16,7 @@ import typer
 
 from grader.cli.asked import course_of, spoken, usable
 from grader.cli.console import stdout
+from grader.cli.exits import Exit
 from grader.cli.grading import fit_for
 from grader.cli.interrupt import interruptible
 from grader.cli.options import (
@@ -70,7 +71,8 @@ def check(
     said = spoken(language, found)
     whole = found.load(outcome.assignment.id).assignment if outcome.assignment else None
     stdout.print(student_view(outcome, said, "self-check", whole=whole))
-    return conclude([outcome], said, "self-check")
+    status = conclude([outcome], said, "self-check")
+    return Exit.UNSOUND if outcome.state is State.UNREADABLE else status
 
 
 def self_check(shop: Workshop, submission: Submission, id: str | None) -> Outcome:

@@ -10,7 +10,7 @@ class Exit(IntEnum):
 
     GRADED = 0
     UNSOUND = 1
-    """`grade validate` found an assignment unsound, or a self-check found something to mend."""
+    """`grade validate` found an assignment unsound, or a self-check a file that cannot be read."""
     USAGE = 2
     UNGRADED = 3
     INTERRUPTED = 130

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from grader.cli import main
+from grader.cli.exits import Exit
 from grader.demo import unpack
 from tests import unprivileged
 
@@ -67,6 +69,16 @@ def test_a_student_checks_their_own_notebook(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not right" not in done.stdout
     assert "passed" in done.stdout
+
+
+def test_a_file_that_cannot_be_read_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A script that checks before it uploads learns it from the status, the student from the sentence."""
+    broken = tmp_path / "practica.ipynb"
+    broken.write_text('{"cells": [')
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(broken), "--course", str(unpack(tmp_path / "course")), "--language", "en"])
+    assert ended.value.code == Exit.UNSOUND
+    assert "practica.ipynb" in capsys.readouterr().out
 
 
 def as_ordinary_user(program: str, home: Path) -> subprocess.CompletedProcess[str]:
