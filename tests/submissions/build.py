@@ -1,8 +1,8 @@
 """Sample hand-ins as folders ready to be graded, among them those that cannot lie in git.
 
-`build(slug, into)` writes the hand-in of one case of `broken/` or `hostile/` and returns its folder: the
-folder of one student as Moodle's download has it, so that `into` is a class however many are built. Cases
-whose `expected.toml` says `built = true` are made here, from a sound notebook of another case: a 50 MB file,
+`build(slug, into)` writes the hand-in of one case, those written blind excepted, and returns its folder: the
+folder of one student as Moodle's download has it, so that `into` is a class however many are built. Where a
+case has a `cells.toml`, its notebook is the reference's solution with those exercises replaced. Cases whose `expected.toml` says `built = true` are made here, from a sound notebook of another case: a 50 MB file,
 zip bombs, names that are no UTF-8, links. The same slug gives the same bytes each time.
 `python build.py SLUG FOLDER` does it by hand.
 """
@@ -15,13 +15,16 @@ import shutil
 import stat
 import struct
 import sys
+import tomllib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
-FOLDERS = ("broken", "hostile")
+FOLDERS = ("broken", "hostile", "unusual", "lookalikes")
+REFERENCE = HERE.parents[1] / "reference"
 HALF = HERE / "broken" / "nombre-de-copia" / "practica (1).ipynb"
 """Sound work, half of it: what is left of a broken hand-in must earn what this earns."""
 UNTRAINED = HERE / "hostile" / "honesta-sin-entrenar" / "practica.ipynb"
@@ -59,13 +62,63 @@ def build(slug: str, into: Path) -> Path:
     try:
         folder.mkdir(parents=True)
         for file in sorted(source.iterdir()):
-            if file.name != "expected.toml":
+            if file.name not in {"expected.toml", "cells.toml"}:
                 shutil.copyfile(file, folder / file.name)
+        if (source / "cells.toml").is_file():
+            (folder / "practica.ipynb").write_text(json.dumps(_changed(source)), encoding="utf-8")
         if slug in BUILDERS:
             BUILDERS[slug](folder)
     except (OSError, AttributeError, UnicodeError) as error:
         raise CannotBuild(f"{slug}: {error}") from error
     return folder
+
+
+# -- the solution with other exercises ---------------------------------------------------------------
+
+
+def _changed(source: Path) -> dict[str, Any]:
+    """The reference's notebook with the exercises of `cells.toml` in place of its own."""
+    practical = tomllib.loads((source / "expected.toml").read_text(encoding="utf-8"))["assignment"]
+    notebook: dict[str, Any] = json.loads((REFERENCE / practical / "solution.ipynb").read_text("utf-8"))
+    wanted = tomllib.loads((source / "cells.toml").read_text(encoding="utf-8"))
+    theirs: dict[str, list[dict[str, Any]]] = {}
+    for cell in notebook["cells"]:
+        theirs.setdefault(_exercise(cell), []).append(cell)
+    ours: dict[str, list[dict[str, Any]]] = {}
+    for cell in wanted["cell"]:
+        ours.setdefault(cell["exercise"], []).append(cell)
+    notebook["cells"] = [
+        cell
+        for exercise, cells in theirs.items()
+        if exercise not in wanted.get("leaves_out", [])
+        for cell in (_replaced(exercise, cells, ours[exercise]) if exercise in ours else cells)
+    ]
+    for number, cell in enumerate(notebook["cells"]):
+        cell["id"] = f"cell-{number}"
+    return notebook
+
+
+def _exercise(cell: dict[str, Any]) -> str:
+    """Its number as the tag says it; "0" before the first."""
+    tags = cell["metadata"].get("tags", [])
+    return next((tag.partition(":")[2] for tag in tags if tag.startswith("exercise:")), "0")
+
+
+def _replaced(exercise: str, theirs: list[dict[str, Any]], ours: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The heading, the new cells, and the solution's answers where there are no new ones."""
+    code = [cell for cell in theirs if cell["cell_type"] == "code"]
+    heading, *answers = [cell for cell in theirs if cell["cell_type"] == "markdown"] or [None]
+    made = [dict(code[cell["same"]]) if "same" in cell else _cell(exercise, cell) for cell in ours]
+    kept = [] if any("text" in cell for cell in ours) else answers
+    return [*([heading] if heading else []), *made, *kept]
+
+
+def _cell(exercise: str, cell: dict[str, Any]) -> dict[str, Any]:
+    metadata = {"tags": [f"exercise:{exercise}"]} if exercise != "0" else {}
+    if "text" in cell:
+        return {"cell_type": "markdown", "metadata": metadata, "source": cell["text"].strip("\n")}
+    code = {"cell_type": "code", "metadata": metadata, "source": cell["code"].strip("\n")}
+    return code | {"outputs": [], "execution_count": None}
 
 
 # -- files ------------------------------------------------------------------------------------------
