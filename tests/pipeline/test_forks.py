@@ -31,10 +31,11 @@ def answers(workers: int, count: int) -> list[tuple[int, int]]:
 
 @linux
 def test_each_task_is_done_once_in_other_processes() -> None:
+    before = psutil.Process().children()
     found = answers(2, 100)
     assert sorted(value for value, _ in found) == [3 * n for n in range(100)]
     assert os.getpid() not in {pid for _, pid in found}
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= set(before)
 
 
 @pytest.mark.parametrize(("workers", "count"), [(1, 100), (2, 3)])
@@ -49,9 +50,10 @@ def test_what_a_task_raises_is_raised() -> None:
     def fail() -> None:
         raise ValueError("this page")
 
+    before = psutil.Process().children()
     with pytest.raises(ValueError, match="this page"):
         Forks(2).do_all([lambda: None] * 20 + [fail])
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= set(before)
 
 
 _KILLED = """
@@ -59,7 +61,7 @@ import os, time
 from grader.forks import Forks
 from grader.schedule import Task
 def work():
-    print(os.getpid(), flush=True)
+    os.write(1, f'{os.getpid()}\n'.encode())
     time.sleep(60)
 list(Forks(2).results([Task(work, 1.0)] * 20))
 """
