@@ -61,7 +61,7 @@ import os, time
 from grader.forks import Forks
 from grader.schedule import Task
 def work():
-    os.write(1, f'{os.getpid()}\n'.encode())
+    os.write(1, f'{os.getpid()}\\n'.encode())
     time.sleep(60)
 list(Forks(2).results([Task(work, 1.0)] * 20))
 """
