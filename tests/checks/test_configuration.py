@@ -7,52 +7,30 @@ from decimal import Decimal
 import pytest
 
 from grader.checks.base import Rule
-from grader.checks.configuration import (
-    Epochs,
-    Experiments,
-    LossFits,
-    SomeEpochs,
-    ValidationSplit,
-    VariesEpochs,
-    ends_in_softmax,
-    loss_fault,
-)
+from grader.checks.configuration import Experiments, ValidationSplit
 from grader.checks.select import Where
-from grader.model.evidence import CELL_TIMED_OUT, Ended, Episode
+from grader.model.evidence import Episode
 from grader.model.expected import Expected
-from grader.model.graph import Graph
 from grader.model.result import Status
 
 from .factory import (
-    ALL_TRAIN,
     DENSE_NET,
     TITLE,
     TUTORIAL,
-    code,
     compiled,
-    dense,
     episode,
     evidence,
     expected,
-    graph,
-    layer,
     notebook,
-    seen,
     wanted,
 )
 
 WHERE = Where("1", ("1", "2"), like="1.net")
-OPEN = Where("2", ("1", "2"), rivals=(WHERE,))
 KNOWN: Expected = expected(wanted("1.net", TUTORIAL))
 PLACE = {"id": "1.x", "title": TITLE, "points": Decimal(1)}
-EPOCHS = Epochs(**PLACE, where=WHERE, epochs=3)  # type: ignore[arg-type]
-LOSS = LossFits(**PLACE, where=WHERE)  # type: ignore[arg-type]
-OTHER_LOSS = LossFits(**PLACE, where=OPEN, base=WHERE)  # type: ignore[arg-type]
 SPLIT = ValidationSplit(**PLACE, where=WHERE, share=0.2)  # type: ignore[arg-type]
-SOME = SomeEpochs(**PLACE, where=WHERE, epochs=100)  # type: ignore[arg-type]
-VARY = VariesEpochs(**PLACE, where=WHERE)  # type: ignore[arg-type]
 TRY = Experiments(**PLACE, where=WHERE)  # type: ignore[arg-type]
-ALL = [EPOCHS, LOSS, OTHER_LOSS, SPLIT, SOME, VARY, TRY]
+ALL = [SPLIT, TRY]
 
 
 @pytest.mark.parametrize("check", ALL)
@@ -65,116 +43,6 @@ def test_what_was_not_run_is_ungraded(check: Rule) -> None:
 def test_without_a_training_there_is_nothing_to_pass(check: Rule) -> None:
     """Nothing trained, nothing earned."""
     assert check(evidence(), KNOWN).status is Status.FAILED
-
-
-def went_on(*epochs: int) -> tuple[Episode, ...]:
-    """Fits that each start from the weights the one before ended with."""
-    return tuple(
-        episode(i, model=0, epochs=n, initial_digest=f"w{i}", final_digest=f"w{i + 1}")
-        for i, n in enumerate(epochs)
-    )
-
-
-@pytest.mark.parametrize(
-    ("why", "trainings", "status", "yours"),
-    [
-        ("three", (episode(epochs=3),), Status.PASSED, "3"),
-        ("five", (episode(epochs=5),), Status.FAILED, "5"),
-        ("one by one", went_on(1, 1, 1), Status.PASSED, "1 + 1 + 1"),
-        ("one by one, and a fourth", went_on(1, 1, 1, 1), Status.FAILED, "1"),
-        ("two and then three more", went_on(2, 3), Status.FAILED, "2"),
-        ("three, and the cell run again", went_on(3, 3), Status.PASSED, "3"),
-        ("ten, then anew with three", (episode(0, epochs=10), episode(1, epochs=3)), Status.PASSED, "3"),
-    ],
-)
-def test_epochs(why: str, trainings: tuple[Episode, ...], status: Status, yours: str) -> None:
-    """Going on with a trained network adds up; starting anew does not."""
-    found = EPOCHS(evidence(episodes=trainings), KNOWN)
-    assert (found.status, found.comparisons[0].observed) == (status, yours), why
-
-
-def test_epochs_of_the_same_object_reset_to_new_weights_do_not_add_up() -> None:
-    """One variable for all nets: the digests tell, not the name."""
-    trainings = (episode(0, model=0, epochs=3), episode(1, DENSE_NET, model=0, epochs=7))
-    assert EPOCHS(evidence(episodes=trainings), KNOWN).status is Status.PASSED
-
-
-LOGITS, PROBABILITIES = TUTORIAL, graph(*TUTORIAL.layers[:-1], dense(10, "softmax"))
-SPARSE, ONE_HOT = "SparseCategoricalCrossentropy", "CategoricalCrossentropy"
-
-
-@pytest.mark.parametrize("kind", [SPARSE, ONE_HOT])
-@pytest.mark.parametrize("one_hot", [False, True])
-@pytest.mark.parametrize("from_logits", [False, True, None])
-@pytest.mark.parametrize("net", [LOGITS, PROBABILITIES], ids=["logits", "softmax"])
-def test_every_pairing_of_loss_labels_and_output(
-    kind: str, one_hot: bool, from_logits: bool | None, net: Graph
-) -> None:
-    """Labels decide between the two crossentropies, the output decides `from_logits`."""
-    found = loss_fault(net, compiled(kind, from_logits=from_logits), one_hot=one_hot)
-    if (kind == ONE_HOT) != one_hot:
-        assert found == "loss.labels"
-    elif bool(from_logits) == (net is LOGITS):
-        assert found is None
-    else:
-        assert found == ("loss.softmax_logits" if from_logits else "loss.no_softmax")
-
-
-@pytest.mark.parametrize(
-    ("kind", "status"),
-    [
-        (SPARSE, Status.PASSED),
-        ("MeanSquaredError", Status.FAILED),
-        ("BinaryCrossentropy", Status.FAILED),
-        ("CategoricalFocalCrossentropy", Status.REVIEW),
-        ("custom", Status.REVIEW),
-    ],
-)
-def test_losses_by_kind(kind: str, status: Status) -> None:
-    """What is unsuited fails; what a program does not know a person looks at."""
-    assert LOSS(evidence(episodes=(episode(compilation=compiled(kind)),)), KNOWN).status is status
-
-
-@pytest.mark.parametrize(
-    ("tail", "softmax"),
-    [
-        ((dense(10, "softmax"),), True),
-        ((dense(10, None), layer("Softmax")), True),
-        ((dense(10, None), layer("Activation", activation="softmax")), True),
-        ((dense(10, "softmax"), layer("Reshape", (10,))), True),
-        ((dense(10, None),), False),
-        ((dense(10, "sigmoid"),), False),
-        ((dense(10, "softmax"), dense(10, None)), False),
-        ((dense(10, None), layer("Activation", activation="linear")), False),
-        ((layer("Flatten"),), False),
-        ((), False),
-    ],
-)
-def test_where_a_network_ends_in_softmax(tail: tuple[object, ...], softmax: bool) -> None:
-    """As an argument or a layer, and only when nothing undoes it."""
-    assert ends_in_softmax(graph(*tail)) is softmax  # type: ignore[arg-type]
-
-
-def test_the_loss_of_an_open_exercise_is_that_of_its_own_network() -> None:
-    """The first exercise's sound loss does not stand for another's."""
-    wrong = episode(1, DENSE_NET, compilation=compiled(from_logits=True))
-    found = OTHER_LOSS(evidence(episodes=(episode(), wrong)), KNOWN)
-    assert (found.status, found.episode) == (Status.FAILED, 1)
-    assert found.hint is not None
-
-
-def test_one_hot_labels_are_read_from_what_reached_fit() -> None:
-    """Not from the loss's name."""
-    hot = seen(train=60_000, one_hot=True)
-    assert LOSS(evidence(episodes=(episode(x=hot),)), KNOWN).message.key == "loss.labels"
-    fitting = episode(x=hot, compilation=compiled(ONE_HOT))
-    assert LOSS(evidence(episodes=(fitting,)), KNOWN).status is Status.PASSED
-    assert ALL_TRAIN.one_hot is False
-
-
-def test_a_network_that_was_never_compiled_has_no_loss_to_judge() -> None:
-    """The message is that of a missing training."""
-    assert LOSS(evidence(episodes=(episode(compilation=None),)), KNOWN).message.key == "training.absent"
 
 
 @pytest.mark.parametrize(
@@ -191,98 +59,6 @@ def test_validation_split(trainings: tuple[Episode, ...], status: Status, observ
     """Some training held back the share that was asked for."""
     found = SPLIT(evidence(episodes=trainings), KNOWN)
     assert (found.status, found.comparisons[0].observed) == (status, observed)
-
-
-@pytest.mark.parametrize(
-    ("epochs", "some", "vary"),
-    [
-        ((100,), Status.PASSED, Status.FAILED),
-        ((20, 40), Status.FAILED, Status.PASSED),
-        ((100, 25), Status.PASSED, Status.PASSED),
-        ((20, 20), Status.FAILED, Status.FAILED),
-    ],
-)
-def test_epoch_counts_tried(epochs: tuple[int, ...], some: Status, vary: Status) -> None:
-    """A hundred was asked for, and another number besides."""
-    ran = evidence(episodes=tuple(episode(i, epochs=n) for i, n in enumerate(epochs)))
-    assert (SOME(ran, KNOWN).status, VARY(ran, KNOWN).status) == (some, vary)
-
-
-def test_a_fit_that_never_took_a_step_declares_nothing() -> None:
-    """`epochs=100` on data of the wrong shape is no training of 100 epochs."""
-    ran = evidence(episodes=(episode(epochs=100, completed=False, rows_trained=0),))
-    assert SOME(ran, KNOWN).status is Status.FAILED
-
-
-BETTER = {"loss": (0.5, 0.4), "accuracy": (0.7, 0.8), "val_loss": (0.5, 0.4), "val_accuracy": (0.7, 0.8)}
-"""EarlyStopping(min_delta=10) ends here: nothing ever gets better by 10."""
-
-
-def stopped(after: int, number: int = 0, **fields: object) -> Episode:
-    """A training of 100 declared epochs that went through fewer."""
-    return episode(number, **{"epochs": 100, "history": {"loss": (0.5,) * after}, **fields})
-
-
-@pytest.mark.parametrize(
-    ("why", "training", "status"),
-    [
-        ("by a callback of the student's", stopped(1, callbacks=("Para",)), Status.REVIEW),
-        ("by the same, as written", stopped(1, callbacks=("Para",), capped=False), Status.FAILED),
-        ("by an error that was caught", stopped(1, completed=False, capped=False), Status.FAILED),
-        ("by the library's own", stopped(30, callbacks=("EarlyStopping",)), Status.PASSED),
-        (
-            "by it while all got better",
-            stopped(2, callbacks=("EarlyStopping",), history=BETTER),
-            Status.REVIEW,
-        ),
-        (
-            "by it while all got better, as written",
-            stopped(2, callbacks=("EarlyStopping",), history=BETTER, capped=False),
-            Status.REVIEW,
-        ),
-        (
-            "by it on what got worse",
-            stopped(2, callbacks=("EarlyStopping",), history=BETTER | {"val_loss": (0.5, 0.6)}),
-            Status.PASSED,
-        ),
-        ("at the end", stopped(100, callbacks=("Para",)), Status.PASSED),
-        ("after 100 of more", stopped(100, epochs=1000, callbacks=("Para",), capped=False), Status.PASSED),
-        ("after 100 of more, shortened", stopped(100, epochs=1000, callbacks=("Para",)), Status.REVIEW),
-    ],
-)
-def test_a_training_that_stopped_has_the_epochs_it_went_through(
-    why: str, training: Episode, status: Status
-) -> None:
-    """Under our budget a callback sees shorter epochs than the student's: then a person looks."""
-    assert SOME(evidence(episodes=(training,)), KNOWN).status is status, why
-
-
-def test_epochs_of_a_loop_of_one_s_own_are_right_or_go_to_a_person() -> None:
-    """Its source may say them in a way that cannot be read."""
-    right = evidence(episodes=(episode(0, epochs=EPOCHS.epochs, loop="batches", history={"loss": (0.5,)}),))
-    assert EPOCHS(right, KNOWN).status is Status.PASSED
-    unread = EPOCHS(evidence(episodes=(episode(0, epochs=1, loop="batches"),)), KNOWN)
-    assert (unread.status, unread.message.key) == (Status.REVIEW, "epochs.own_loop")
-
-
-def test_our_clock_is_no_stopping() -> None:
-    """A cell that it broke off declares what it declares."""
-    cut = stopped(40, completed=False)
-    assert SOME(evidence(episodes=(cut,), ended=Ended.WALL_CLOCK), KNOWN).status is Status.PASSED
-    cells = (code(0, "fit", ok=False, error=CELL_TIMED_OUT),)
-    assert SOME(evidence(cells=cells, episodes=(cut,)), KNOWN).status is Status.PASSED
-
-
-def test_epochs_that_were_not_gone_through_do_not_vary() -> None:
-    """Two trainings that stop at once are no experiment with epochs, and neither are three of three."""
-    ran = evidence(episodes=(stopped(1, 0, capped=False), stopped(1, 1, epochs=25, capped=False)))
-    assert VARY(ran, KNOWN).status is Status.FAILED
-    unclear = evidence(episodes=(stopped(1, 0), stopped(1, 1, epochs=25)))
-    assert VARY(unclear, KNOWN).message.key == "epochs.stopped"
-    beside = evidence(episodes=(stopped(1, 0), episode(1, epochs=25), episode(2, epochs=50)))
-    assert VARY(beside, KNOWN).status is Status.PASSED
-    assert EPOCHS(evidence(episodes=(stopped(1, epochs=3),)), KNOWN).message.key == "epochs.stopped"
-    assert EPOCHS(evidence(episodes=(stopped(1, epochs=3, capped=False),)), KNOWN).status is Status.FAILED
 
 
 @pytest.mark.parametrize(
@@ -312,11 +88,3 @@ def test_an_experiment_on_another_network_is_none_of_this_exercise() -> None:
     """The network stays, the recipe changes."""
     ran = evidence(episodes=(episode(), episode(1, DENSE_NET, compilation=compiled(optimizer="SGD"))))
     assert TRY(ran, KNOWN).status is Status.FAILED
-
-
-def test_a_mended_loss_counts() -> None:
-    """The same network compiled wrongly first and rightly then: people mend and train again."""
-    wrong = episode(number=0, compilation=compiled("MeanSquaredError"))
-    right = episode(number=1, cell=4)
-    assert LOSS(evidence(episodes=(wrong, right)), KNOWN).status is Status.PASSED
-    assert LOSS(evidence(episodes=(wrong,)), KNOWN).status is Status.FAILED

@@ -1,0 +1,137 @@
+"""A loss suits the output and the labels."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from grader.checks.base import Rule
+from grader.checks.loss import LossFits, ends_in_softmax, loss_fault
+from grader.checks.select import Where
+from grader.model.expected import Expected
+from grader.model.graph import Graph
+from grader.model.result import Status
+
+from .factory import (
+    ALL_TRAIN,
+    DENSE_NET,
+    TITLE,
+    TUTORIAL,
+    compiled,
+    dense,
+    episode,
+    evidence,
+    expected,
+    graph,
+    layer,
+    notebook,
+    seen,
+    wanted,
+)
+
+WHERE = Where("1", ("1", "2"), like="1.net")
+OPEN = Where("2", ("1", "2"), rivals=(WHERE,))
+KNOWN: Expected = expected(wanted("1.net", TUTORIAL))
+PLACE = {"id": "1.x", "title": TITLE, "points": Decimal(1)}
+LOSS = LossFits(**PLACE, where=WHERE)  # type: ignore[arg-type]
+OTHER_LOSS = LossFits(**PLACE, where=OPEN, base=WHERE)  # type: ignore[arg-type]
+ALL = [LOSS, OTHER_LOSS]
+
+
+@pytest.mark.parametrize("check", ALL)
+def test_what_was_not_run_is_ungraded(check: Rule) -> None:
+    """Level static judges no behaviour."""
+    assert check(evidence(cells=notebook("texto")), KNOWN).status is Status.UNGRADED
+
+
+@pytest.mark.parametrize("check", ALL)
+def test_without_a_training_there_is_nothing_to_pass(check: Rule) -> None:
+    """Nothing trained, nothing earned."""
+    assert check(evidence(), KNOWN).status is Status.FAILED
+
+
+LOGITS, PROBABILITIES = TUTORIAL, graph(*TUTORIAL.layers[:-1], dense(10, "softmax"))
+SPARSE, ONE_HOT = "SparseCategoricalCrossentropy", "CategoricalCrossentropy"
+
+
+@pytest.mark.parametrize("kind", [SPARSE, ONE_HOT])
+@pytest.mark.parametrize("one_hot", [False, True])
+@pytest.mark.parametrize("from_logits", [False, True, None])
+@pytest.mark.parametrize("net", [LOGITS, PROBABILITIES], ids=["logits", "softmax"])
+def test_every_pairing_of_loss_labels_and_output(
+    kind: str, one_hot: bool, from_logits: bool | None, net: Graph
+) -> None:
+    """Labels decide between the two crossentropies, the output decides `from_logits`."""
+    found = loss_fault(net, compiled(kind, from_logits=from_logits), one_hot=one_hot)
+    if (kind == ONE_HOT) != one_hot:
+        assert found == "loss.labels"
+    elif bool(from_logits) == (net is LOGITS):
+        assert found is None
+    else:
+        assert found == ("loss.softmax_logits" if from_logits else "loss.no_softmax")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (SPARSE, Status.PASSED),
+        ("MeanSquaredError", Status.FAILED),
+        ("BinaryCrossentropy", Status.FAILED),
+        ("CategoricalFocalCrossentropy", Status.REVIEW),
+        ("custom", Status.REVIEW),
+    ],
+)
+def test_losses_by_kind(kind: str, status: Status) -> None:
+    """What is unsuited fails; what a program does not know a person looks at."""
+    assert LOSS(evidence(episodes=(episode(compilation=compiled(kind)),)), KNOWN).status is status
+
+
+@pytest.mark.parametrize(
+    ("tail", "softmax"),
+    [
+        ((dense(10, "softmax"),), True),
+        ((dense(10, None), layer("Softmax")), True),
+        ((dense(10, None), layer("Activation", activation="softmax")), True),
+        ((dense(10, "softmax"), layer("Reshape", (10,))), True),
+        ((dense(10, None),), False),
+        ((dense(10, "sigmoid"),), False),
+        ((dense(10, "softmax"), dense(10, None)), False),
+        ((dense(10, None), layer("Activation", activation="linear")), False),
+        ((layer("Flatten"),), False),
+        ((), False),
+    ],
+)
+def test_where_a_network_ends_in_softmax(tail: tuple[object, ...], softmax: bool) -> None:
+    """As an argument or a layer, and only when nothing undoes it."""
+    assert ends_in_softmax(graph(*tail)) is softmax  # type: ignore[arg-type]
+
+
+def test_the_loss_of_an_open_exercise_is_that_of_its_own_network() -> None:
+    """The first exercise's sound loss does not stand for another's."""
+    wrong = episode(1, DENSE_NET, compilation=compiled(from_logits=True))
+    found = OTHER_LOSS(evidence(episodes=(episode(), wrong)), KNOWN)
+    assert (found.status, found.episode) == (Status.FAILED, 1)
+    assert found.hint is not None
+
+
+def test_one_hot_labels_are_read_from_what_reached_fit() -> None:
+    """Not from the loss's name."""
+    hot = seen(train=60_000, one_hot=True)
+    assert LOSS(evidence(episodes=(episode(x=hot),)), KNOWN).message.key == "loss.labels"
+    fitting = episode(x=hot, compilation=compiled(ONE_HOT))
+    assert LOSS(evidence(episodes=(fitting,)), KNOWN).status is Status.PASSED
+    assert ALL_TRAIN.one_hot is False
+
+
+def test_a_network_that_was_never_compiled_has_no_loss_to_judge() -> None:
+    """The message is that of a missing training."""
+    assert LOSS(evidence(episodes=(episode(compilation=None),)), KNOWN).message.key == "training.absent"
+
+
+def test_a_mended_loss_counts() -> None:
+    """The same network compiled wrongly first and rightly then: people mend and train again."""
+    wrong = episode(number=0, compilation=compiled("MeanSquaredError"))
+    right = episode(number=1, cell=4)
+    assert LOSS(evidence(episodes=(wrong, right)), KNOWN).status is Status.PASSED
+    assert LOSS(evidence(episodes=(wrong,)), KNOWN).status is Status.FAILED
