@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from grader.checks.base import Rule
 from grader.checks.loss import LossFits, ends_in_softmax, loss_fault
 from grader.checks.select import Where
+from grader.model.evidence import Episode
 from grader.model.expected import Expected
 from grader.model.graph import Graph
 from grader.model.result import Status
@@ -94,6 +96,15 @@ def test_losses_by_kind(kind: str, status: Status) -> None:
         ((dense(10, None), layer("Softmax")), True),
         ((dense(10, None), layer("Activation", activation="softmax")), True),
         ((dense(10, "softmax"), layer("Reshape", (10,))), True),
+        ((dense(10, "softmax"), layer("Rescaling", (10,), scale=1.0, offset=0.0)), True),
+        ((dense(10, "softmax"), layer("Dropout", (10,), rate=0.1)), True),
+        ((dense(10, "softmax"), layer("Activation", activation="linear")), True),
+        ((dense(10, "softmax"), layer("ReLU")), True),
+        ((dense(10, "softmax"), layer("Activation", activation="relu"), layer("Identity")), True),
+        ((dense(10, None), layer("Rescaling", (10,), scale=1.0)), False),
+        ((dense(10, "relu"), layer("Dropout", (10,))), False),
+        ((dense(10, "log_softmax"), layer("Identity")), False),
+        ((dense(10, "softmax"), layer("BatchNormalization", (10,))), False),
         ((dense(10, None),), False),
         ((dense(10, "sigmoid"),), False),
         ((dense(10, "softmax"), dense(10, None)), False),
@@ -135,3 +146,37 @@ def test_a_mended_loss_counts() -> None:
     right = episode(number=1, cell=4)
     assert LOSS(evidence(episodes=(wrong, right)), KNOWN).status is Status.PASSED
     assert LOSS(evidence(episodes=(wrong,)), KNOWN).status is Status.FAILED
+
+
+def in_call(losses: tuple[float | None, ...], number: int = 0, **fields: object) -> Episode:
+    """A subclass whose `call` does more than its layers show, with a loss that expects probabilities."""
+    net = msgspec.structs.replace(LOGITS, exact=False, style="subclassed")
+    fields = {"compilation": compiled(from_logits=False), "history": {"loss": losses}, **fields}
+    return episode(number, net, epochs=len(losses), **fields)
+
+
+@pytest.mark.parametrize(
+    ("why", "training", "status"),
+    [
+        ("it learned", in_call((1.3, 0.9, 0.7)), Status.PASSED),
+        ("it was about to begin", in_call((2.32, 2.3), rows_trained=700), Status.PASSED),
+        ("it stands at a blind guess", in_call((2.4, 2.3, 2.3)), Status.REVIEW),
+        ("it began badly", in_call((4.5, 5.7, 3.5), rows_trained=600), Status.REVIEW),
+        ("rows were weighted", in_call((0.3, 0.2), sample_weighted=True), Status.REVIEW),
+        ("nothing is known of its loss", in_call((None,)), Status.REVIEW),
+        ("all of it is seen", in_call((1.3, 0.9), graph=LOGITS), Status.FAILED),
+        ("the labels are wrong", in_call((1.3,), x=seen(train=60_000, one_hot=True)), Status.FAILED),
+        ("it expects logits", in_call((1.3,), compilation=compiled(from_logits=True)), Status.PASSED),
+    ],
+)
+def test_a_softmax_that_a_graph_cannot_show(why: str, training: Episode, status: Status) -> None:
+    """`tf.nn.softmax` in a `call`: a loss that came down proves it, else a person looks."""
+    assert LOSS(evidence(episodes=(training,)), KNOWN).status is status, why
+
+
+def test_of_several_tries_the_one_that_cannot_be_told_goes_before_the_wrong_one() -> None:
+    """A sound one goes before both."""
+    wrong = episode(0, compilation=compiled("MeanSquaredError"))
+    untold, sound = in_call((2.4,), 1), episode(2)
+    assert LOSS(evidence(episodes=(wrong, untold)), KNOWN).status is Status.REVIEW
+    assert LOSS(evidence(episodes=(wrong, untold, sound)), KNOWN).episode == 2
