@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from grader.checks.base import Rule
@@ -93,6 +94,51 @@ def test_epoch_counts_tried(epochs: tuple[int, ...], some: Status, vary: Status)
     assert (SOME(ran, KNOWN).status, VARY(ran, KNOWN).status) == (some, vary)
 
 
+def loop(epochs: int, cell: int, model: int = 0, start: int = 0) -> tuple[Episode, ...]:
+    """`for epoch in range(epochs): fit(epochs=1)` in one cell, from the weights that `start` epochs gave."""
+    return tuple(
+        episode(
+            100 * cell + i,
+            cell=cell,
+            model=model,
+            epochs=1,
+            initial_digest=f"w{model}.{start + i}",
+            final_digest=f"w{model}.{start + i + 1}",
+        )
+        for i in range(epochs)
+    )
+
+
+@pytest.mark.parametrize(
+    ("why", "trainings", "some", "vary"),
+    [
+        ("one loop", loop(100, 0), Status.PASSED, Status.FAILED),
+        ("two loops", loop(100, 0) + loop(20, 1, model=1), Status.PASSED, Status.PASSED),
+        ("two loops in one cell", loop(100, 0) + loop(20, 0, model=1), Status.PASSED, Status.PASSED),
+        ("of the same length", loop(20, 0) + loop(20, 1, model=1), Status.FAILED, Status.FAILED),
+        ("going on in another cell", loop(60, 0) + loop(40, 1, start=60), Status.PASSED, Status.PASSED),
+        ("past it in one cell", loop(150, 0), Status.FAILED, Status.FAILED),
+        ("a loop and a fit", (*loop(100, 0), episode(900, epochs=25)), Status.PASSED, Status.PASSED),
+    ],
+)
+def test_fits_of_one_epoch_in_a_loop_add_up(
+    why: str, trainings: tuple[Episode, ...], some: Status, vary: Status
+) -> None:
+    """Who draws the curve while the network learns trains it one epoch at a time."""
+    numbered = (msgspec.structs.replace(e, number=i) for i, e in enumerate(trainings))
+    ran = evidence(cells=tuple(code(i) for i in range(4)), episodes=tuple(numbered))
+    assert (SOME(ran, KNOWN).status, VARY(ran, KNOWN).status) == (some, vary), why
+    if why == "of the same length":
+        assert SOME(ran, KNOWN).comparisons[0].observed == "20"
+
+
+def test_one_network_trained_on_with_other_epochs_was_tried_with_both() -> None:
+    """`for n in (10, 50): fit(epochs=n)`."""
+    first, second = went_on(10, 50)
+    ran = evidence(episodes=(first, msgspec.structs.replace(second, cell=first.cell)))
+    assert VARY(ran, KNOWN).status is Status.PASSED
+
+
 def test_a_fit_that_never_took_a_step_declares_nothing() -> None:
     """`epochs=100` on data of the wrong shape is no training of 100 epochs."""
     ran = evidence(episodes=(episode(epochs=100, completed=False, rows_trained=0),))
@@ -130,6 +176,9 @@ def stopped(after: int, number: int = 0, **fields: object) -> Episode:
             stopped(2, callbacks=("EarlyStopping",), history=BETTER | {"val_loss": (0.5, 0.6)}),
             Status.PASSED,
         ),
+        ("in its first epoch", stopped(1, callbacks=("EarlyStopping",)), Status.REVIEW),
+        ("beside it in its first epoch", stopped(1, callbacks=("EarlyStopping", "custom")), Status.REVIEW),
+        ("by a subclass of it", stopped(1, callbacks=("custom",)), Status.REVIEW),
         ("at the end", stopped(100, callbacks=("Para",)), Status.PASSED),
         ("after 100 of more", stopped(100, epochs=1000, callbacks=("Para",), capped=False), Status.PASSED),
         ("after 100 of more, shortened", stopped(100, epochs=1000, callbacks=("Para",)), Status.REVIEW),
