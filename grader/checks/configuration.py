@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grader.checks.base import Rule, code_runs, compare
-from grader.checks.select import Where, same_network
+from grader.checks.select import Where, learned, same_network
 from grader.model.evidence import Compilation, Episode, Evidence, Provenance
 from grader.model.expected import Expected
 from grader.model.result import CheckResult, Status
@@ -65,7 +65,7 @@ class Experiments(Rule):
 
     def _alike(self, evidence: Evidence, first: Episode) -> tuple[Episode, ...]:
         # The output's activation follows the loss that is tried, so signatures, which leave it out.
-        return tuple(e for e in evidence.episodes if e.completed and same_network(e.graph, first.graph))
+        return tuple(e for e in learned(evidence) if e.completed and same_network(e.graph, first.graph))
 
 
 def _recipe(compilation: Compilation) -> str:

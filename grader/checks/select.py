@@ -56,7 +56,7 @@ class Where:
 
     def training(self, evidence: Evidence, expected: Expected) -> Episode | None:
         """The training that best answers this exercise; None when there is none."""
-        return self._best(evidence, expected, evidence.episodes, lambda e: (not e.completed, e.number))
+        return self._best(evidence, expected, learned(evidence), lambda e: (not e.completed, e.number))
 
     def trainings(self, evidence: Evidence) -> tuple[Episode, ...]:
         """Every training in the region, or all when the notebook does not mark it.
@@ -64,7 +64,7 @@ class Where:
         One that broke off before its first step trained nothing and is left out.
         """
         cells = self.cells(evidence)
-        begun = tuple(e for e in evidence.episodes if e.completed or e.rows_trained)
+        begun = tuple(e for e in learned(evidence) if e.completed or e.rows_trained)
         return tuple(e for e in begun if cells is None or e.cell in cells) or begun
 
     def tries(self, evidence: Evidence, expected: Expected) -> tuple[Episode, ...]:
@@ -72,7 +72,7 @@ class Where:
         chosen = self.training(evidence, expected)
         if chosen is None:
             return ()
-        pool = self._pool(evidence, expected, evidence.episodes)
+        pool = self._pool(evidence, expected, learned(evidence))
         return tuple(e for e in pool if same_network(e.graph, chosen.graph))
 
     def network(self, evidence: Evidence, expected: Expected) -> BuiltModel | None:
@@ -124,6 +124,11 @@ class Where:
         if any(r.distance(candidate.graph, expected) < distance for r in self.rivals):
             return False
         return distance <= (PLAUSIBLE if owner.get(candidate.cell) is None else 0)
+
+
+def learned(evidence: Evidence) -> tuple[Episode, ...]:
+    """The trainings that could teach something: fitting with a learning rate of 0 is none."""
+    return tuple(e for e in evidence.episodes if not e.idle)
 
 
 def same_network(left: Graph, right: Graph) -> bool:

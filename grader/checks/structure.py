@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from grader.checks.architecture import Difference, credit, differences, fixes_size, size
 from grader.checks.base import Rule, code_runs, compare
-from grader.checks.select import Where, same_network
+from grader.checks.select import Where, learned, same_network
 from grader.model.evidence import BuiltModel, Episode, Evidence, Provenance
 from grader.model.expected import Expected, ExpectedModel
 from grader.model.graph import Graph
@@ -111,7 +111,7 @@ def another(where: Where, base: Where, evidence: Evidence, expected: Expected) -
     """The training of an open-ended exercise: in its region, else one that is nobody else's net."""
     first = base.training(evidence, expected)
     others = {e.number for rival in where.rivals if (e := rival.training(evidence, expected))}
-    rest = [e for e in evidence.episodes if e.completed and (first is None or e.number != first.number)]
+    rest = [e for e in learned(evidence) if e.completed and (first is None or e.number != first.number)]
     inside = [e for e in rest if where.in_region(evidence, e.cell)]
     free = inside or [e for e in rest if e.number not in others and _anywhere(where, evidence)]
     fresh = [e for e in free if first is None or not same_network(first.graph, e.graph)]

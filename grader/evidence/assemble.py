@@ -74,6 +74,9 @@ def assemble(
     for frame in frames:
         for fact in _facts(reader, frame, snapshots, len(found.get(ev.Episode, ()))):
             found.setdefault(type(fact), []).append(fact)
+            # A training that broke off at once has taught nothing, nor has one with a learning rate of 0.
+            if isinstance(fact, ev.Episode) and (fact.completed or fact.rows_trained) and not fact.idle:
+                reader.trained.add(fact.model)
 
     def every(kind: type[E]) -> tuple[E, ...]:
         return tuple(f for f in found.get(kind, ()) if isinstance(f, kind))
@@ -186,8 +189,6 @@ def _fit(
     model = reader.models.get(fit.serial)
     if model is None or _ran_nothing(fit):  # a fit of a model that was never described proves nothing
         return []
-    if fit.completed or fit.rows_trained:  # one that broke off at once has taught nothing
-        reader.trained.add(fit.serial)
     initial, final = _weights(frame, "initial"), _weights(frame, "final")
     if final and _fits(model.graph, final):
         snapshots.append(Snapshot(number, initial if _fits(model.graph, initial) else (), final))

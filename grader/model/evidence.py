@@ -55,6 +55,10 @@ LIMITS = {Ended.WALL_CLOCK, Ended.MEMORY, Ended.OUTPUT, Ended.CPU, Ended.PROCESS
 """A limit of ours, which can be raised."""
 
 
+MANY_STEPS = 1000
+"""Rows after which weights have moved at least once, even those of a net whose gradients are mostly zero."""
+
+
 class Cell(Struct, frozen=True, forbid_unknown_fields=True):
     """One cell: its source as handed in, and what running it gave."""
 
@@ -191,6 +195,19 @@ class Episode(Struct, frozen=True, forbid_unknown_fields=True):
     final_digest: str = ""
     seconds: float = 0.0
     verified: Verified | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether it taught nothing: a learning rate of 0, nothing trainable, or a step that does nothing.
+
+        Weights may stand still for a while by themselves, and some are kept where we do not see them; a
+        callback or an own loop may set the rate; statistics of BatchNormalization move without any.
+        """
+        still = bool(self.initial_digest) and self.initial_digest == self.final_digest and not self.diverged
+        if self.compilation is not None and self.compilation.optimizer.learning_rate == 0:
+            return still or (self.graph.params > self.graph.trainable and not (self.callbacks or self.loop))
+        stuck = self.graph.trainable == 0 or self.rows_trained >= MANY_STEPS
+        return still and stuck and self.rows_trained > 0 and self.graph.exact
 
 
 class BuiltModel(Struct, frozen=True, forbid_unknown_fields=True):

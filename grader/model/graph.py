@@ -46,6 +46,10 @@ class Graph(Struct, frozen=True, forbid_unknown_fields=True):
         return sum(layer.params for layer in self.layers)
 
     @property
+    def trainable(self) -> int:
+        return sum(layer.trainable for layer in self.layers)
+
+    @property
     def input_shape(self) -> tuple[int | None, ...] | None:
         """Shape of the first input, without the batch axis."""
         return next((x.output_shape for x in self.layers if x.kind == "InputLayer"), None)

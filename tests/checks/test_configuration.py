@@ -88,3 +88,9 @@ def test_an_experiment_on_another_network_is_none_of_this_exercise() -> None:
     """The network stays, the recipe changes."""
     ran = evidence(episodes=(episode(), episode(1, DENSE_NET, compilation=compiled(optimizer="SGD"))))
     assert TRY(ran, KNOWN).status is Status.FAILED
+
+
+def test_an_experiment_that_moves_no_weight_is_none() -> None:
+    """`SGD(learning_rate=0)` compares nothing."""
+    idle = episode(1, compilation=compiled(optimizer="SGD", rate=0.0), initial_digest="w", final_digest="w")
+    assert TRY(evidence(episodes=(episode(), idle)), KNOWN).status is Status.FAILED

@@ -114,6 +114,17 @@ def test_trainings_are_those_of_the_region_or_all() -> None:
     assert [e.number for e in FIRST.trainings(evidence(cells=UNMARKED, episodes=found.episodes))] == [0, 1]
 
 
+def test_a_training_that_taught_nothing_is_none() -> None:
+    """A learning rate of 0 declares epochs and moves no weight."""
+    idle = episode(0, cell=1, initial_digest="w", final_digest="w")
+    found = evidence(cells=MARKED, episodes=(idle, episode(1, cell=2)))
+    assert FIRST.training(found, KNOWN) == found.episodes[1]
+    assert FIRST.tries(found, KNOWN) == FIRST.trainings(found) == found.episodes[1:]
+    alone = evidence(cells=MARKED, episodes=(idle,))
+    assert FIRST.training(alone, KNOWN) is None
+    assert FIRST.trainings(alone) == ()
+
+
 def test_an_open_exercise_takes_only_work_that_no_heading_claims() -> None:
     """Without an expected network anything unclaimed may be the answer, the first one first."""
     found = evidence(cells=MARKED, episodes=(episode(0, cell=1), episode(1, cell=7), episode(2, cell=8)))

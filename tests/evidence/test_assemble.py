@@ -224,6 +224,13 @@ def test_a_fit_that_broke_off_at_once_trains_nothing() -> None:
     assert half_way.evaluations[0].trained
 
 
+def test_a_fit_that_leaves_the_weights_as_they_were_trains_nothing() -> None:
+    """One that moved them before still has."""
+    idle = fitted(initial_digest="w", final_digest="w", rows_trained=5000)
+    assert not read(built(), idle, evaluated()).evaluations[0].trained
+    assert read(built(), fitted(), idle, evaluated()).evaluations[0].trained
+
+
 @pytest.mark.parametrize("link", [{"exposes": [[0, 0]]}, {"shares": [0]}])
 @pytest.mark.parametrize("trained", [True, False])
 def test_models_on_top_of_a_trained_one_are_trained(link: dict[str, object], trained: bool) -> None:
