@@ -8,10 +8,10 @@ import msgspec
 
 from grader.checks.architecture import signature
 from grader.checks.base import Rule, code_runs, compare
+from grader.checks.evaluated import HANDFUL
 from grader.checks.select import Where
-from grader.checks.structure import another
 from grader.model.budget import Level
-from grader.model.evidence import Compilation, Episode, Evidence, Provenance, Trace
+from grader.model.evidence import Compilation, Episode, Evidence, Provenance
 from grader.model.expected import Expected, MeasuredBand
 from grader.model.result import CheckResult, Comparison, Status
 
@@ -25,10 +25,6 @@ RETRAININGS = 2
 """Most retrainings asked for; the second with more rows."""
 SPREAD = 4
 """Standard deviations between two runs of one recipe: their difference passes it once in 400."""
-HANDFUL = 100
-"""Fewest images that measure an accuracy: on so many its standard error is still 0.04."""
-OVERLAP = 0.5
-"""Share of validation images that were in the fit: with more it measures what was learned by heart."""
 SD_FLOOR = 0.01
 """Smallest standard deviation reckoned with: a band's own is measured on few runs."""
 
@@ -283,78 +279,3 @@ def _repeated(evidence: Evidence, episode: Episode, band: MeasuredBand) -> list[
 def _row(band: MeasuredBand, accuracy: float, provenance: Provenance) -> Comparison:
     expected = f"{band.low:.3f} – {band.high:.3f} (n = {band.n}, {band.variant})"
     return compare("accuracy.row", expected, f"{accuracy:.3f}", provenance, agrees=accuracy >= band.low)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluated(Rule):
-    """The net was measured on data it was not trained on."""
-
-    where: Where
-    base: Where | None = None
-
-    def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
-        if not code_runs(evidence):
-            return self.end(Status.UNGRADED, "level.not_run")
-        episode = (
-            another(self.where, self.base, evidence, expected)
-            if self.base
-            else self.where.training(evidence, expected)
-        )
-        if episode is None:
-            return self.failed("training.absent")
-        how = held_out(evidence, episode)
-        if how:
-            return self.passed(how, episode=episode.number)
-        if episode.validation == "data" and episode.completed and _unseen(episode.validation_x):
-            return self.review("evaluated.untold", episode=episode.number)
-        return self.failed("evaluated.failed", episode=episode.number)
-
-
-def held_out(evidence: Evidence, episode: Episode) -> str | None:
-    """Message key of how the net was measured on other data than it was trained on; None if it was not."""
-    if _validated(episode):
-        return "evaluated.validation"
-    calls = [c for c in evidence.evaluations if c.model == episode.model and c.trained]
-    if any(_measures(call.x, episode) for call in calls):
-        return "evaluated.evaluate"
-    guesses = [p for p in evidence.predictions if p.model == episode.model and p.trained]
-    if any(_measures(guess.x, episode) for guess in guesses):
-        return "evaluated.predict"
-    return None
-
-
-def _validated(episode: Episode) -> bool:
-    if not episode.completed or episode.validation_overlap > OVERLAP:
-        return False
-    x = episode.validation_x
-    if episode.validation == "split":
-        return episode.x.rows * episode.validation_split >= HANDFUL
-    if episode.validation != "data" or x is None:
-        return False
-    # Training images that were held back by hand do as well as test images.
-    return _enough(x) and (x.train + x.test > x.unknown or of_test(x, episode))
-
-
-def _measures(x: Trace, episode: Episode) -> bool:
-    return not x.train and _enough(x) and of_test(x, episode)
-
-
-def _enough(x: Trace) -> bool:
-    """Whether an array has rows for an accuracy; of a stream the start says nothing of how many follow."""
-    return x.rows >= HANDFUL or (not x.seen_whole and x.rows > 0)
-
-
-def _unseen(x: Trace | None) -> bool:
-    return x is None or not x.rows
-
-
-def of_test(x: Trace, episode: Episode) -> bool:
-    """Whether an array is of test images, as far as can be told, for the net of this training.
-
-    Resized images cannot be traced, and noise looks the same: they count where the training's cannot either.
-    """
-    return x.test > x.unknown or (_untraced(x) and _untraced(episode.x))
-
-
-def _untraced(x: Trace) -> bool:
-    return x.unknown > x.train + x.test

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from grader.checks.accuracy import of_test
 from grader.checks.base import Rule, code_runs, compare
+from grader.checks.evaluated import of_test
 from grader.checks.select import Where, behind
 from grader.checks.source import assigned, executed, functions, names, ran
 from grader.model.evidence import Cell, Evidence, Prediction, Provenance

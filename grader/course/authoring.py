@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from grader.checks.accuracy import Evaluated, InBand
+from grader.checks.accuracy import InBand
 from grader.checks.configuration import Experiments, ValidationSplit
 from grader.checks.data import LeakAnswered, Shown, TrainedOn
 from grader.checks.epochs import Epochs, SomeEpochs, VariesEpochs
+from grader.checks.evaluated import Evaluated
 from grader.checks.figures import MapsShown, SomeLayerShown
 from grader.checks.loss import LossFits
 from grader.checks.predictions import NamedClass, Predicted

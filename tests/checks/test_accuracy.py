@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from grader.checks.accuracy import CHANCE, Evaluated, InBand, applies, far_below, held_out, measured
+from grader.checks.accuracy import CHANCE, InBand, applies, far_below, measured
 from grader.checks.architecture import signature
 from grader.checks.select import Where
 from grader.model.budget import Level
@@ -29,7 +29,6 @@ from .factory import (
     expected,
     graph,
     notebook,
-    prediction,
     retrained,
     seen,
     verified,
@@ -346,88 +345,6 @@ def test_without_a_rebuild_the_student_s_own_measurement_is_observed(
     """Only on test images, and only after the training."""
     own = episode(**{"verified": None, **fields})
     assert measured(evidence(evaluations=calls), own) == (value, Provenance.OBSERVED), why
-
-
-# ---- Evaluated ------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("why", "fields", "more", "key"),
-    [
-        ("validation_split", SPLIT, {}, "evaluated.validation"),
-        ("validation on one image", SPLIT | {"validation_split": 1 / 60_000}, {}, None),
-        ("validation of a fit that broke off", SPLIT | {"completed": False}, {}, None),
-        ("evaluate on test", {}, {"evaluations": (evaluation(),)}, "evaluated.evaluate"),
-        ("evaluate on train", {}, {"evaluations": (evaluation(x=ALL_TRAIN),)}, None),
-        ("evaluate of another model", {}, {"evaluations": (evaluation(4),)}, None),
-        (
-            "evaluate before training",
-            {},
-            {"evaluations": (msgspec.structs.replace(evaluation(), trained=False),)},
-            None,
-        ),
-        ("predictions on test", {}, {"predictions": (prediction(),)}, "evaluated.predict"),
-        ("a prediction for ten images", {}, {"predictions": (prediction(x=seen(test=10)),)}, None),
-        ("evaluate on eight", {}, {"evaluations": (evaluation(x=seen(test=8)),)}, None),
-        ("evaluate on noise", {}, {"evaluations": (evaluation(x=NOISE),)}, None),
-        ("resized for both", {"x": NOISE}, {"evaluations": (evaluation(x=NOISE),)}, "evaluated.evaluate"),
-        (
-            "the start of a stream",
-            {},
-            {"evaluations": (evaluation(x=seen(test=32, seen_whole=False)),)},
-            "evaluated.evaluate",
-        ),
-        ("validation on the rows of the fit", SPLIT | {"validation_overlap": 0.99}, {}, None),
-        ("validation on test", {"validation": "data", "validation_x": ALL_TEST}, {}, "evaluated.validation"),
-        (
-            "validation on rows held back by hand",
-            {"validation": "data", "validation_x": seen(train=10_000), "validation_overlap": 0.01},
-            {},
-            "evaluated.validation",
-        ),
-        (
-            "validation on the rows of the fit by hand",
-            {"validation": "data", "validation_x": seen(train=500), "validation_overlap": 1.0},
-            {},
-            None,
-        ),
-        ("validation on noise", {"validation": "data", "validation_x": NOISE}, {}, None),
-        ("validation on a handful", {"validation": "data", "validation_x": seen(test=8)}, {}, None),
-        ("validation never seen", {"validation": "data"}, {}, None),
-        ("predictions on train", {}, {"predictions": (prediction(x=ALL_TRAIN),)}, None),
-        ("nothing", {}, {}, None),
-    ],
-)
-def test_measured_on_data_it_was_not_trained_on(
-    why: str, fields: dict[str, object], more: dict[str, object], key: str | None
-) -> None:
-    """Validation, evaluate or predictions all do, of the trained net."""
-    assert held_out(evidence(**more), episode(**fields)) == key, why
-
-
-def test_validation_that_was_never_seen_is_a_person_s() -> None:
-    """A generator of validation data: nobody looked at what it gives."""
-    check = Evaluated(id="1.evaluated", title=TITLE, points=Decimal(1), where=WHERE)
-    for unseen in (None, Trace(0, seen_whole=False)):
-        own = episode(validation="data", validation_x=unseen)
-        assert check(evidence(episodes=(own,)), KNOWN).message.key == "evaluated.untold"
-        measured_too = evidence(episodes=(own,), evaluations=(evaluation(),))
-        assert check(measured_too, KNOWN).status is Status.PASSED
-
-
-def test_evaluated_looks_at_its_own_exercise_s_network() -> None:
-    """With `base` it is the network that differs from it."""
-    first = Evaluated(id="1.evaluated", title=TITLE, points=Decimal(1), where=WHERE)
-    third = Evaluated(
-        id="3.evaluated",
-        title=TITLE,
-        points=Decimal(1),
-        where=Where("3", ("1", "3"), rivals=(WHERE,)),
-        base=WHERE,
-    )
-    ran = evidence(episodes=(episode(), episode(1, DENSE_NET)), evaluations=(evaluation(1),))
-    assert first(ran, KNOWN).status is Status.FAILED
-    assert (third(ran, KNOWN).status, third(ran, KNOWN).episode) == (Status.PASSED, 1)
-    assert third(evidence(episodes=(episode(),)), KNOWN).message.key == "training.absent"
-    assert first(evidence(cells=notebook("x")), KNOWN).status is Status.UNGRADED
 
 
 def test_3_an_unknown_recipe_is_confirmed_by_our_own_training() -> None:
