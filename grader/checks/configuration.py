@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from grader.checks.base import Rule, code_runs, compare
 from grader.checks.select import Where, learned, same_network
+from grader.checks.size import ENOUGH, Trainings, by_size, images
 from grader.model.evidence import Compilation, Episode, Evidence, Provenance
 from grader.model.expected import Expected
 from grader.model.result import CheckResult, Status
@@ -13,6 +15,9 @@ from grader.model.result import CheckResult, Status
 OBSERVED = Provenance.OBSERVED
 OWN = "custom"
 """Kind of an optimizer or a loss that is no class of the library."""
+SAME_RATE = 0.05
+"""Relative difference up to which two learning rates are one: nobody can see it in what is learned."""
+TENTH = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +30,9 @@ class ValidationSplit(Rule):
     def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
         if not code_runs(evidence):
             return self.end(Status.UNGRADED, "level.not_run")
-        trainings = self.where.trainings(evidence)
-        if not trainings:
-            return self.failed("training.absent")
+        return by_size(self, self.where.trainings(evidence), self._judge)
+
+    def _judge(self, trainings: Trainings) -> CheckResult:
         found = next((e for e in trainings if abs(e.validation_split - self.share) < 1e-6), None)
         shown = found or trainings[0]
         row = compare(
@@ -54,18 +59,40 @@ class Experiments(Rule):
         first = self.where.training(evidence, expected)
         if first is None:
             return self.failed("training.absent")
-        compilations = [e.compilation for e in self._alike(evidence, first) if e.compilation]
-        tried = {_recipe(c) for c in compilations if not _own(c)}
+        # A comparison needs as much as the first training, or enough in itself.
+        enough = min(ENOUGH, images(first) / TENTH)
+        return by_size(self, self._alike(evidence, first), self._judge, enough)
+
+    def _judge(self, trainings: Trainings) -> CheckResult:
+        compilations = [e.compilation for e in trainings if e.compilation]
+        tried = [_recipe(c) for c in _distinct(c for c in compilations if not _own(c))]
         if len(tried) > 1:
             return self.passed("experiment.passed", tried="; ".join(sorted(tried)))
-        if len({_recipe(c) for c in compilations}) > 1:
+        if len(_distinct(compilations)) > 1:
             # An optimizer or a loss of one's own may be another one, or the old one by another name.
-            return self.review("experiment.own", episode=first.number)
+            return self.review("experiment.own", episode=trainings[0].number)
         return self.failed("experiment.failed", tried="; ".join(sorted(tried)) or "—")
 
     def _alike(self, evidence: Evidence, first: Episode) -> tuple[Episode, ...]:
         # The output's activation follows the loss that is tried, so signatures, which leave it out.
         return tuple(e for e in learned(evidence) if e.completed and same_network(e.graph, first.graph))
+
+
+def _distinct(compilations: Iterable[Compilation]) -> list[Compilation]:
+    """Those that differ from all before them."""
+    found: list[Compilation] = []
+    for one in compilations:
+        if not any(_same_recipe(one, other) for other in found):
+            found.append(one)
+    return found
+
+
+def _same_recipe(one: Compilation, other: Compilation) -> bool:
+    left, right = one.optimizer, other.optimizer
+    a, b = left.learning_rate, right.learning_rate
+    rates = a == b if a is None or b is None else abs(a - b) <= SAME_RATE * max(abs(a), abs(b))
+    momenta = (left.config.get("momentum") or 0) == (right.config.get("momentum") or 0)
+    return left.kind == right.kind and one.loss.kind == other.loss.kind and rates and momenta
 
 
 def _recipe(compilation: Compilation) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from grader.checks.base import Rule, code_runs, compare
 from grader.checks.select import Where, epochs_run
+from grader.checks.size import Trainings, by_size
 from grader.model.evidence import Episode, Evidence, Provenance
 from grader.model.expected import Expected
 from grader.model.result import CheckResult, Status
@@ -66,9 +67,9 @@ class SomeEpochs(Rule):
     def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
         if not code_runs(evidence):
             return self.end(Status.UNGRADED, "level.not_run")
-        trainings = self.where.trainings(evidence)
-        if not trainings:
-            return self.failed("training.absent")
+        return by_size(self, self.where.trainings(evidence), lambda some: self._judge(evidence, some))
+
+    def _judge(self, evidence: Evidence, trainings: Trainings) -> CheckResult:
         runs = _runs(trainings)
         found = next((e for run in runs for e in run if self._fits(evidence, run, e)), None)
         yours = ", ".join(dict.fromkeys(str(_total(evidence, run)) for run in runs))
@@ -97,7 +98,9 @@ class VariesEpochs(Rule):
     def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
         if not code_runs(evidence):
             return self.end(Status.UNGRADED, "level.not_run")
-        trainings = self.where.trainings(evidence)
+        return by_size(self, self.where.trainings(evidence), lambda some: self._judge(evidence, some))
+
+    def _judge(self, evidence: Evidence, trainings: Trainings) -> CheckResult:
         sure = [e for e in trainings if not _cut_off(evidence, e)]
         tried = sorted({_total(evidence, run) for run in _runs(sure)} - {0})
         # One network trained on and on, `for n in (10, 50): fit(epochs=n)`, was tried with both.
@@ -185,7 +188,7 @@ def _cut_off(evidence: Evidence, episode: Episode) -> bool:
     return (episode.capped or _stops_early(episode)) and _ended_early(evidence, episode)
 
 
-def _unclear(evidence: Evidence, trainings: tuple[Episode, ...], epochs: int) -> Episode | None:
+def _unclear(evidence: Evidence, trainings: Trainings, epochs: int) -> Episode | None:
     """A training cut off that was declared with so many epochs, or had them; or one in an own loop.
 
     How often a student's own loop goes round is read from its source, as far as that says it.

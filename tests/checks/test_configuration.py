@@ -68,6 +68,8 @@ def test_validation_split(trainings: tuple[Episode, ...], status: Status, observ
         ((compiled(), compiled()), Status.FAILED),
         ((compiled(), compiled(optimizer="SGD")), Status.PASSED),
         ((compiled(), compiled(rate=0.01)), Status.PASSED),
+        ((compiled(), compiled(rate=0.0010001)), Status.FAILED),
+        ((compiled(), compiled(rate=0.002)), Status.PASSED),
         ((compiled(optimizer="SGD"), compiled(optimizer="SGD", momentum=0.9)), Status.PASSED),
         ((compiled(), compiled("MeanSquaredError")), Status.PASSED),
         ((compiled(), compiled(optimizer="custom")), Status.REVIEW),
