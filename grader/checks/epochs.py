@@ -13,6 +13,9 @@ from grader.model.expected import Expected
 from grader.model.result import CheckResult, Status
 
 OBSERVED = Provenance.OBSERVED
+SEVERAL = 2.5
+"""Times the data in one epoch from which epochs are no passes over the data: one of augmented images is
+often half as long again, or twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,7 @@ class Epochs(Rule):
         )
 
     def _fits(self, evidence: Evidence, episode: Episode) -> bool:
-        if _cut_off(evidence, episode):
+        if _doubtful(evidence, episode):
             return False
         declared = _same_model_epochs(evidence, episode)
         if declared == (self.epochs,):
@@ -82,7 +85,7 @@ class SomeEpochs(Rule):
         return self.failed("epochs.failed", comparisons=(row,), n=self.epochs, yours=yours)
 
     def _fits(self, evidence: Evidence, run: tuple[Episode, ...], episode: Episode) -> bool:
-        if _cut_off(evidence, episode):
+        if _doubtful(evidence, episode):
             return False
         # What a loop of one cell went through counts when it is over, with what led there.
         chain = _same_model_epochs(evidence, episode) if episode is run[-1] else ()
@@ -101,7 +104,7 @@ class VariesEpochs(Rule):
         return by_size(self, self.where.trainings(evidence), lambda some: self._judge(evidence, some))
 
     def _judge(self, evidence: Evidence, trainings: Trainings) -> CheckResult:
-        sure = [e for e in trainings if not _cut_off(evidence, e)]
+        sure = [e for e in trainings if not _doubtful(evidence, e)]
         tried = sorted({_total(evidence, run) for run in _runs(sure)} - {0})
         # One network trained on and on, `for n in (10, 50): fit(epochs=n)`, was tried with both.
         several = max(tried, sorted({_epochs(evidence, e) for e in sure} - {0}), key=len)
@@ -183,25 +186,43 @@ def _best_last(series: tuple[float | None, ...], sign: int) -> bool:
     return last is not None and all(v is None or sign * (last - v) > 0 for v in series[:-1])
 
 
-def _cut_off(evidence: Evidence, episode: Episode) -> bool:
-    """Whether it ended early, and might rightly have done so, or not have, had our budget left it whole."""
-    return (episode.capped or _stops_early(episode)) and _ended_early(evidence, episode)
+def _doubtful(evidence: Evidence, episode: Episode) -> bool:
+    """Whether the epochs it had may be others than those declared.
+
+    It ended early, and might rightly have done so, or not have, had our budget left it whole; or its epochs
+    are no passes over the data.
+    """
+    stopped = (episode.capped or _stops_early(episode)) and _ended_early(evidence, episode)
+    return stopped or _rounds(episode) >= SEVERAL
+
+
+def _rounds(episode: Episode) -> float:
+    """Times that one epoch goes through the data: ten in `fit(ds.repeat(10), epochs=3)`; 0 when not known."""
+    x = episode.x
+    return episode.epoch_rows / x.rows if x.seen_whole and x.rows else 0.0
 
 
 def _unclear(evidence: Evidence, trainings: Trainings, epochs: int) -> Episode | None:
-    """A training cut off that was declared with so many epochs, or had them; or one in an own loop.
+    """A doubtful training that was declared with so many epochs, or had them; or one in an own loop.
 
     How often a student's own loop goes round is read from its source, as far as that says it.
     """
     own = next((e for e in trainings if e.loop), None)
     if own is not None:
         return own
-    cut = (e for e in trainings if _cut_off(evidence, e))
-    return next((e for e in cut if epochs in {e.epochs, epochs_run(e)}), None)
+    return next((e for e in trainings if _doubtful(evidence, e) and _may_have_had(e, epochs)), None)
+
+
+def _may_have_had(episode: Episode, epochs: int) -> bool:
+    most = episode.epochs * max(1, round(_rounds(episode)))
+    return epochs == epochs_run(episode) or episode.epochs <= epochs <= most
 
 
 def _stopped(rule: Rule, episode: Episode) -> CheckResult:
     if episode.loop:
         return rule.review("epochs.own_loop", episode=episode.number, n=episode.epochs)
+    if _rounds(episode) >= SEVERAL:
+        rounds = round(_rounds(episode))
+        return rule.review("epochs.rounds", episode=episode.number, n=episode.epochs, rounds=rounds)
     ran = epochs_run(episode)
     return rule.review("epochs.stopped", episode=episode.number, n=episode.epochs, ran=ran)

@@ -202,6 +202,7 @@ def _fit(
             compilation=model.compilation,
             epochs=fit.epochs,
             batch_size=fit.batch_size,
+            epoch_rows=fit.epoch_rows,
             x=reader.trace(fit.x, fit.y),
             validation=fit.validation,
             validation_split=fit.validation_split,

@@ -111,6 +111,8 @@ class Fit(_Event, frozen=True, tag="fit"):
     y: Id
     validation: Annotated[str, Meta(pattern="^(none|split|data)$")]
     validation_split: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    epoch_rows: Count = 0
+    """Rows of one epoch as written; 0 when nobody can say."""
     validation_x: Id = ""
     validation_y: Id = ""
     sample_weighted: bool = False

@@ -163,6 +163,8 @@ class Episode(Struct, frozen=True, forbid_unknown_fields=True):
     batch_size: int
     """As declared, 32 when left out."""
     x: Trace
+    epoch_rows: int = 0
+    """Rows of one epoch as written; 0 when nobody can say."""
     validation: str = "none"
     """none, split or data."""
     validation_split: float = 0.0

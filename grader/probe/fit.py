@@ -129,6 +129,7 @@ def _header(models: Models, model: Any, call: Call, seen: Seen) -> dict[str, Any
         "y": seen.y,
         "validation": kind,
         "validation_split": min(1.0, max(0.0, split)),
+        "epoch_rows": max(0, models.probe.quietly(_declared_rows, declared, seen) or 0),
         "shuffle": bool(declared.get("shuffle", True)),
         "callbacks": _callback_names(declared.get("callbacks")),
         "sample_weighted": models.probe.quietly(_weighted, declared, seen) is not False,

@@ -23,6 +23,7 @@ from .factory import (
     evidence,
     expected,
     notebook,
+    seen,
     wanted,
 )
 
@@ -217,3 +218,29 @@ def test_epochs_that_were_not_gone_through_do_not_vary() -> None:
     assert VARY(beside, KNOWN).status is Status.PASSED
     assert EPOCHS(evidence(episodes=(stopped(1, epochs=3),)), KNOWN).message.key == "epochs.stopped"
     assert EPOCHS(evidence(episodes=(stopped(1, epochs=3, capped=False),)), KNOWN).status is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    ("why", "epoch_rows", "epochs", "status"),
+    [
+        ("not known", 0, 3, Status.PASSED),
+        ("the data", 60_000, 3, Status.PASSED),
+        ("a last batch that is not full", 60_032, 3, Status.PASSED),
+        ("augmented to twice the data", 120_000, 3, Status.PASSED),
+        ("ten times the data", 600_000, 3, Status.REVIEW),
+        ("three times the data in one epoch", 180_000, 1, Status.REVIEW),
+        ("ten times the data, in too many epochs", 600_000, 50, Status.FAILED),
+    ],
+)
+def test_an_epoch_is_one_pass_over_the_data(why: str, epoch_rows: int, epochs: int, status: Status) -> None:
+    """`ds.repeat(10)` makes ten of one."""
+    ran = evidence(episodes=(episode(epochs=epochs, epoch_rows=epoch_rows),))
+    assert EPOCHS(ran, KNOWN).status is status, why
+
+
+def test_an_epoch_of_a_stream_of_unknown_length_may_be_any() -> None:
+    """Only of what was seen whole it is known how often an epoch goes through it."""
+    stream = episode(epochs=3, epoch_rows=600_000, x=seen(train=4_096, seen_whole=False))
+    assert EPOCHS(evidence(episodes=(stream,)), KNOWN).status is Status.PASSED
+    told = EPOCHS(evidence(episodes=(episode(epochs=3, epoch_rows=600_000),)), KNOWN)
+    assert (told.message.key, told.message.args["rounds"]) == ("epochs.rounds", 10)

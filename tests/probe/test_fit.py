@@ -88,6 +88,7 @@ vs = tf.data.Dataset.from_tensor_slices((xt, yt)).batch(32)
 e = net(); e.fit(ds, epochs=5, validation_data=vs, verbose=0)
 e.fit(ds.map(lambda a, b: (tf.image.flip_left_right(a[..., None])[..., 0], b)), epochs=5, verbose=0)
 """,
+    "repeated": "e.fit(ds.repeat(3), epochs=2, verbose=0)",
     "generator": """
 drawn = []
 def generate():
@@ -313,6 +314,22 @@ def test_arrays_are_told_whole_and_once(run):
     arrays = next(f.arrays for f in run.frames if isinstance(f.event, wire.Data) and f.event.id == x)
     assert len(arrays["hashes"]) == 600
     assert np.array_equal(row_hashes(arrays["samples"]), arrays["hashes"][arrays["sample_index"]])
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("fresh", [600]),
+        ("split", [450]),
+        ("small", [20]),
+        ("tf.data", [608, 608]),
+        ("repeated", [3 * 608]),
+        ("generator", [600, 600]),
+    ],
+)
+def test_the_rows_of_an_epoch_are_those_written(run: Run, name: str, rows: list[int]) -> None:
+    """Whatever the budget left of them; a last batch that is not full counts as one."""
+    assert [fit.epoch_rows for fit in fits(run, name)] == rows
 
 
 @pytest.mark.parametrize("name", ["tensors", "pandas", "two inputs", "tf.data", "generator"])
