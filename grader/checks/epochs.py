@@ -13,6 +13,8 @@ from grader.model.expected import Expected
 from grader.model.result import CheckResult, Status
 
 OBSERVED = Provenance.OBSERVED
+OWN = "custom"
+"""Name of a callback that is no class of the library."""
 SEVERAL = 2.5
 """Times the data in one epoch from which epochs are no passes over the data: one of augmented images is
 often half as long again, or twice."""
@@ -158,11 +160,12 @@ def _ended_early(evidence: Evidence, episode: Episode) -> bool:
 
     Our budget shortens epochs and leaves out none; our clock breaks a cell off. EarlyStopping is the
     library's way to say "at most so many", and ends sooner on shortened epochs than it would on whole ones;
-    but not while all still gets better, unless it was told to call nothing better.
+    but not while all still gets better, unless it was told to call nothing better. Which of two callbacks
+    stopped a training is not known.
     """
     if epochs_run(episode) >= episode.epochs or episode.loop:
         return False
-    if _stops_early(episode) and not _still_better(episode):
+    if _stops_early(episode) and OWN not in episode.callbacks and not _still_better(episode):
         return False
     return episode.completed or not evidence.cut_short
 

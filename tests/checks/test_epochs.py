@@ -179,6 +179,12 @@ def stopped(after: int, number: int = 0, **fields: object) -> Episode:
         ),
         ("in its first epoch", stopped(1, callbacks=("EarlyStopping",)), Status.REVIEW),
         ("beside it in its first epoch", stopped(1, callbacks=("EarlyStopping", "custom")), Status.REVIEW),
+        (
+            "by it on what got worse, or by another beside it",
+            stopped(2, callbacks=("EarlyStopping", "custom"), history=BETTER | {"val_loss": (0.5, 0.6)}),
+            Status.REVIEW,
+        ),
+        ("beside it at the end", stopped(100, callbacks=("EarlyStopping", "custom")), Status.PASSED),
         ("by a subclass of it", stopped(1, callbacks=("custom",)), Status.REVIEW),
         ("at the end", stopped(100, callbacks=("Para",)), Status.PASSED),
         ("after 100 of more", stopped(100, epochs=1000, callbacks=("Para",), capped=False), Status.PASSED),
