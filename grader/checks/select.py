@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from grader.checks.architecture import differences, signature
+from grader.checks.architecture import differences, folded, signature, sure
+from grader.checks.layers import judged
 from grader.checks.regions import regions
 from grader.model.evidence import BuiltModel, Episode, Evidence, Prediction
 from grader.model.expected import Expected
@@ -51,8 +52,13 @@ class Where:
     def distance(self, graph: Graph, expected: Expected) -> int:
         """Fewest layer edits to any expected network of this exercise; FAR when none is known."""
         models = expected.models_for(self.like) if self.like else ()
-        edits = (len(differences(m.graph, graph, scaled=self.scaled)) for m in models)
+        edits = (len(sure(differences(m.graph, graph, scaled=self.scaled))) for m in models)
         return min(edits, default=FAR)
+
+    def nearer(self, candidate: Episode | BuiltModel, other: Where, expected: Expected) -> bool:
+        """Whether a network is rather this exercise's than the other's."""
+        graph = trained_part(candidate)
+        return self.distance(graph, expected) < other.distance(graph, expected)
 
     def training(self, evidence: Evidence, expected: Expected) -> Episode | None:
         """The training that best answers this exercise; None when there is none."""
@@ -89,7 +95,7 @@ class Where:
         return min(
             self._pool(evidence, expected, candidates),
             key=lambda c: (
-                self.distance(c.graph, expected),
+                self.distance(trained_part(c), expected),
                 not set(self.contract) & set(c.names),
                 *order(c),
             ),
@@ -105,7 +111,7 @@ class Where:
             for c in candidates
             if owner.get(c.cell) == self.exercise
             # One exercise may ask for two networks: the one must not be taken for the other.
-            and not any(r.distance(c.graph, expected) < self.distance(c.graph, expected) for r in siblings)
+            and not any(r.nearer(c, self, expected) for r in siblings)
         ]
         return inside or [c for c in candidates if self._plausible(c, expected, owner)]
 
@@ -120,10 +126,16 @@ class Where:
         """
         if self.like is None:
             return owner.get(candidate.cell) is None
-        distance = self.distance(candidate.graph, expected)
-        if any(r.distance(candidate.graph, expected) < distance for r in self.rivals):
+        if any(rival.nearer(candidate, self, expected) for rival in self.rivals):
             return False
-        return distance <= (PLAUSIBLE if owner.get(candidate.cell) is None else 0)
+        far = self.distance(trained_part(candidate), expected)
+        return far <= (PLAUSIBLE if owner.get(candidate.cell) is None else 0)
+
+
+def trained_part(candidate: Episode | BuiltModel) -> Graph:
+    """The layers of a model that lead to the output it is trained on; all where that cannot be told."""
+    compilation = candidate.compilation
+    return judged(candidate.graph, compilation.loss.kind if compilation else "") or candidate.graph
 
 
 def learned(evidence: Evidence) -> tuple[Episode, ...]:
@@ -133,7 +145,7 @@ def learned(evidence: Evidence) -> tuple[Episode, ...]:
 
 def same_network(left: Graph, right: Graph) -> bool:
     """Whether two networks learn alike: free layers count here, names and scaling do not."""
-    return signature(left) == signature(right)
+    return folded(signature(left)) == folded(signature(right))
 
 
 def epochs_run(episode: Episode) -> int:

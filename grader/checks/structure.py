@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from grader.checks.architecture import Difference, credit, differences, fixes_size, size
+from grader.checks.architecture import (
+    Difference,
+    credit,
+    differences,
+    due,
+    fixes_size,
+    same_input,
+    size,
+    sure,
+)
 from grader.checks.base import Rule, code_runs, compare
+from grader.checks.layers import closed, judged
 from grader.checks.select import Where, learned, same_network
 from grader.model.evidence import BuiltModel, Episode, Evidence, Provenance
 from grader.model.expected import Expected, ExpectedModel
@@ -35,19 +45,53 @@ class Architecture(Rule):
         found = self._find(evidence, expected)
         if found is None:
             return self.failed("structure.absent", hint=Message("structure.absent.hint"))
-        model = min(models, key=lambda m: len(differences(m.graph, found.graph, scaled=self.scaled)))
-        edits = differences(model.graph, found.graph, scaled=self.scaled)
-        rows = _comparisons(model, found, edits, scaled=self.scaled)
-        if not edits and not all(row.agrees for row in rows) and fixes_size(model.graph):
-            return self.review("structure.size", comparisons=rows)
+        compilation = found.compilation
+        graph = judged(found.graph, compilation.loss.kind if compilation else "")
+        if graph is None:
+            return self.review("structure.outputs", episode=_number(found))
+        return self._judge(models, found, graph)
+
+    def _judge(
+        self, models: tuple[ExpectedModel, ...], found: Episode | BuiltModel, graph: Graph
+    ) -> CheckResult:
+        model, edits = min(
+            ((m, differences(m.graph, graph, scaled=self.scaled)) for m in models),
+            key=lambda pair: (len(sure(pair[1])), len(pair[1])),
+        )
+        seen = sure(edits)
+        rows = _comparisons(model, found, graph, seen, scaled=self.scaled)
+        same_size = all(row.agrees for row in rows)
+        doubt = self._doubt(model.graph, graph, edits, same_size=same_size)
+        if doubt:
+            asked, given = str(model.graph.input_shape), str(graph.input_shape)
+            return self.review(doubt, comparisons=rows, episode=_number(found), asked=asked, given=given)
         return self.earned(
-            credit(len(edits)),
+            credit(len(seen)),
             ("structure.passed", "structure.differs", "structure.differs"),
             comparisons=rows,
-            hint=_hint(edits),
-            episode=found.number if isinstance(found, Episode) else None,
-            n=len(edits),
+            hint=_hint(seen),
+            episode=_number(found),
+            n=len(seen),
         )
+
+    def _doubt(
+        self, expected: Graph, graph: Graph, edits: tuple[Difference, ...], *, same_size: bool
+    ) -> str | None:
+        """Message key of why a person must look; None where what was seen settles it."""
+        if sure(edits):
+            # A layer of the student's own may hold several of those asked for: as many weights say so.
+            whole = size(graph) == size(expected) and any(closed(graph, layer) for layer in graph.layers)
+            return "structure.unseen" if whole else None
+        if self.scaled:
+            return "structure.unseen" if edits else None
+        if not same_size:
+            return "structure.size"
+        if any(edit.observed is not None for edit in edits):
+            return "structure.unseen"
+        # What is missing has no weights, and the sizes around it say that it is there.
+        if fixes_size(expected) and not same_input(expected, graph):
+            return "structure.input"
+        return None
 
     def _find(self, evidence: Evidence, expected: Expected) -> Episode | BuiltModel | None:
         if self.trained:
@@ -55,20 +99,38 @@ class Architecture(Rule):
         return self.where.network(evidence, expected)
 
 
+def _number(found: Episode | BuiltModel) -> int | None:
+    return found.number if isinstance(found, Episode) else None
+
+
 def _comparisons(
-    model: ExpectedModel, found: Episode | BuiltModel, edits: tuple[Difference, ...], *, scaled: bool
+    model: ExpectedModel,
+    found: Episode | BuiltModel,
+    graph: Graph,
+    edits: tuple[Difference, ...],
+    *,
+    scaled: bool,
 ) -> tuple[Comparison, ...]:
     rows = [
         compare("structure.layer", e.expected or "—", e.observed or "—", Provenance.OBSERVED, agrees=False)
         for e in edits
     ]
-    verified = found.verified if isinstance(found, Episode) else None
-    provenance = Provenance.VERIFIED if verified else Provenance.OBSERVED
-    params = verified.params if verified else found.graph.params
     if not scaled:
-        same = params == model.params or size(found.graph) == size(model.graph)
-        rows.append(compare("structure.params", f"{model.params:,}", f"{params:,}", provenance, agrees=same))
+        rows.append(_parameters(model, found, graph))
     return tuple(rows)
+
+
+def _parameters(model: ExpectedModel, found: Episode | BuiltModel, graph: Graph) -> Comparison:
+    """The number of parameters: as expected, or what these layers have on the student's own maps."""
+    verified = found.verified if isinstance(found, Episode) and graph is found.graph else None
+    provenance = Provenance.VERIFIED if verified else Provenance.OBSERVED
+    params = verified.params if verified else graph.params
+    asked = model.params
+    if params == asked or size(graph) == size(model.graph):
+        return compare("structure.params", f"{asked:,}", f"{params:,}", provenance, agrees=True)
+    if not fixes_size(model.graph) and params == graph.params:
+        asked = params - size(graph) + due(graph)
+    return compare("structure.params", f"{asked:,}", f"{params:,}", provenance)
 
 
 def _hint(edits: tuple[Difference, ...]) -> Message | None:
@@ -79,7 +141,8 @@ def _hint(edits: tuple[Difference, ...]) -> Message | None:
         return Message("structure.hint.missing", {"layer": str(first.expected)})
     if first.expected is None:
         return Message("structure.hint.extra", {"layer": str(first.observed)})
-    if first.expected.kind == first.observed.kind and first.observed.activation == "linear":
+    forgotten = replace(first.observed, activation=first.expected.activation) == first.expected
+    if forgotten and first.observed.activation == "linear":
         return Message("structure.hint.activation", {"layer": str(first.expected)})
     return Message("structure.hint.replace", {"layer": str(first.expected), "yours": str(first.observed)})
 

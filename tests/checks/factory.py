@@ -85,6 +85,11 @@ DENSE_NET = graph(INPUT, layer("Flatten", (784,)), dense(128), dense(10, "softma
 SMALL_NET = graph(INPUT, layer("Flatten", (25,)), dense(3), dense(2, "softmax"))
 
 
+def subclassed(*layers: Layer) -> Graph:
+    """A net whose functions between the layers (`tf.nn.relu`) are not seen."""
+    return msgspec.structs.replace(graph(*layers, style="subclassed"), exact=False)
+
+
 def alexnet(scale: int = 1, *, activation: str | None = "relu") -> Graph:
     filters = [n // scale for n in (96, 256, 384, 384, 256)]
     one, two, three, four, five = (conv(n, activation=activation) for n in filters)

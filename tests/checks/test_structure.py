@@ -12,14 +12,18 @@ from grader.checks.select import Where
 from grader.checks.structure import Architecture, Different, EveryLayerExposed, SeveralInputs
 from grader.model.evidence import Evidence, Provenance
 from grader.model.expected import Expected
+from grader.model.graph import Graph
 from grader.model.result import Status
 
 from .factory import (
     DENSE_NET,
+    FLATTEN,
+    INPUT,
     SMALL_NET,
     TITLE,
     TUTORIAL,
     alexnet,
+    compiled,
     conv,
     dense,
     episode,
@@ -29,7 +33,9 @@ from .factory import (
     layer,
     model,
     notebook,
+    pool,
     prediction,
+    subclassed,
     verified,
     wanted,
 )
@@ -111,15 +117,105 @@ def test_a_layer_has_the_size_of_what_it_gives_out() -> None:
 
 
 def test_where_the_layers_settle_the_size_it_must_agree() -> None:
-    """The same layers on 6×6 images are another network; convolutions may be padded."""
+    """The same layers on 6×6 images are another network."""
     bigger = msgspec.structs.replace(dense(3), params=4)
     net = graph(*SMALL_NET.layers[:2], bigger, SMALL_NET.layers[-1])
     found = BUILT(evidence(models=(model(0, net),)), expected(wanted("1.net", SMALL_NET)))
     assert (found.status, found.message.key) == (Status.REVIEW, "structure.size")
     assert not found.comparisons[-1].agrees
-    padded = graph(*TUTORIAL.layers[:-2], msgspec.structs.replace(dense(64), params=99), TUTORIAL.layers[-1])
-    found = BUILT(evidence(models=(model(0, padded),)), KNOWN)
-    assert (found.status, found.comparisons[-1].agrees) == (Status.PASSED, False)
+
+
+def sized(side: int, channels: int = 1, *, shared: bool = False) -> Graph:
+    """One convolution and one dense layer on images of a size, with the parameters they have."""
+    first = layer("Conv2D", (side, side, 4), 4 * (9 * channels + 1), filters=4, kernel_size=(3, 3))
+    flat = side * side * 4
+    last = layer("Dense", (10,), 0 if shared else 10 * (flat + 1), units=10)
+    return graph(layer("InputLayer", (side, side, channels)), first, layer("Flatten", (flat,)), last)
+
+
+def test_convolutions_may_have_maps_of_another_size() -> None:
+    """Padded, or on larger or coloured images: the row then says what these layers have on such maps."""
+    known = expected(wanted("1.net", sized(26)))
+    for own in (sized(28), sized(30, 3)):
+        found = BUILT(evidence(models=(model(0, own),)), known)
+        assert found.status is Status.PASSED
+        assert [(row.agrees, row.expected) for row in found.comparisons] == [(True, f"{own.params:,}")]
+    found = BUILT(evidence(models=(model(0, sized(26, shared=True)),)), known)
+    assert (found.status, found.message.key) == (Status.REVIEW, "structure.size")
+
+
+def test_activations_that_are_not_seen_are_no_fault() -> None:
+    """A person looks, and reads of no layer that lacks one."""
+    bare = [conv(n, activation=None) for n in (32, 64, 64)]
+    hidden = subclassed(
+        INPUT, bare[0], pool(), bare[1], pool(), bare[2], FLATTEN, dense(64, None), dense(10, None)
+    )
+    found = ARCHITECTURE(evidence(episodes=(episode(0, hidden),)), KNOWN)
+    assert (found.status, found.message.key, found.hint) == (Status.REVIEW, "structure.unseen", None)
+    assert [row.what.key for row in found.comparisons] == ["structure.params"]
+    wrong = subclassed(INPUT, conv(16, activation=None), *hidden.layers[2:])
+    found = ARCHITECTURE(evidence(episodes=(episode(0, wrong),)), KNOWN)
+    assert (found.status, found.message.args["n"]) == (Status.PARTIAL, 1)
+
+
+def test_a_flatten_that_is_not_seen_shows_in_the_sizes() -> None:
+    """`tf.reshape` before a dense layer: its weights say how many numbers come in."""
+    own = subclassed(SMALL_NET.layers[0], *SMALL_NET.layers[2:])
+    found = BUILT(evidence(models=(model(0, own),)), expected(wanted("1.net", SMALL_NET)))
+    assert found.status is Status.PASSED
+
+
+def test_a_layer_of_one_s_own_may_hold_several() -> None:
+    """As many weights as asked for inside what cannot be opened: a person looks."""
+    block = layer("custom", (64,), sum(one.params for one in TUTORIAL.layers[1:8]))
+    own = subclassed(INPUT, block, TUTORIAL.layers[8])
+    under = notebook("## Ejercicio 1", "> x")
+    found = ARCHITECTURE(evidence(cells=under, episodes=(episode(0, own, cell=1),)), KNOWN)
+    assert (found.status, found.message.key) == (Status.REVIEW, "structure.unseen")
+    own = subclassed(INPUT, msgspec.structs.replace(block, params=5), TUTORIAL.layers[8])
+    found = ARCHITECTURE(evidence(cells=under, episodes=(episode(0, own, cell=1),)), KNOWN)
+    assert found.status is Status.FAILED
+
+
+def test_another_input_with_as_many_numbers_goes_to_a_person() -> None:
+    """`Input((1, 25))` is not the 5×5 image that was asked for."""
+    asked = graph(layer("InputLayer", (5, 5)), *SMALL_NET.layers[1:])
+    own = graph(layer("InputLayer", (1, 25)), *SMALL_NET.layers[1:])
+    found = BUILT(evidence(models=(model(0, own),)), expected(wanted("1.net", asked)))
+    assert (found.status, found.message.key) == (Status.REVIEW, "structure.input")
+    assert found.message.args == {"asked": "(5, 5)", "given": "(1, 25)"}
+
+
+def two_outputs(*outputs: int) -> Graph:
+    """The tutorial's network with its last layer beside the hidden dense one, not behind it."""
+    layers = list(TUTORIAL.layers)
+    inputs = [(i - 1,) if i else () for i in range(len(layers))]
+    inputs[-1] = (6,)
+    joined = zip(layers, inputs, strict=True)
+    return Graph(tuple(msgspec.structs.replace(one, inputs=fed) for one, fed in joined), outputs)
+
+
+@pytest.mark.parametrize(
+    ("loss", "status", "key"),
+    [
+        ("none + SparseCategoricalCrossentropy", Status.PARTIAL, "structure.differs"),
+        ("SparseCategoricalCrossentropy", Status.REVIEW, "structure.outputs"),
+        ("none + none", Status.REVIEW, "structure.outputs"),
+    ],
+)
+def test_of_several_outputs_the_way_to_the_one_with_a_loss_is_judged(
+    loss: str, status: Status, key: str
+) -> None:
+    """A layer that hangs on an output that nothing is asked of does not belong to it."""
+    trained = episode(0, two_outputs(7, 8), compilation=compiled(loss), cell=1)
+    found = ARCHITECTURE(evidence(cells=notebook("## Ejercicio 1", "> x"), episodes=(trained,)), KNOWN)
+    assert (found.status, found.message.key) == (status, key)
+
+
+def test_outputs_on_one_way_are_one_network() -> None:
+    """All layers of a chain as outputs, as for its activations."""
+    every = msgspec.structs.replace(TUTORIAL, outputs=(*range(1, 9), 8))
+    assert BUILT(evidence(models=(model(0, every),)), KNOWN).status is Status.PASSED
 
 
 def test_the_nearest_accepted_variant_is_the_measure() -> None:
