@@ -13,7 +13,8 @@ import re
 import threading
 import tokenize
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from types import MappingProxyType
 
 from grader.model.evidence import Cell, Evidence
@@ -23,12 +24,21 @@ _WORD = (
     r"punto|section|seccion)"
 )
 _OPEN = r"^(?:\s|<[^<>]{1,80}>|@title|[^\w\s<])*"
+_ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "X": 10}
+_SPELLED = {
+    **dict(zip("uno dos tres cuatro cinco seis siete ocho nueve diez".split(), range(1, 11), strict=True)),
+    **dict(zip("one two three four five six seven eight nine ten".split(), range(1, 11), strict=True)),
+}
+# Capitals only: "apartado i)" is a part of something. And no word may follow: "Tarea dos capas".
+_WRITTEN = rf"[\s*_]{{1,4}}(?P<number>(?-i:{'|'.join(_ROMAN)})|{'|'.join(_SPELLED)})(?=\s*(?:[^\w\s]|_|$))"
 _MARKED = re.compile(
-    rf"{_OPEN}(?:\d+\s*[.)ºª]\s*)?{_WORD}[\W_]{{0,6}}(?:n[ºo.°]+\s*)?(?P<id>\d+(?:\.\d+)?(?:\W?[a-z])?)\b",
+    rf"{_OPEN}(?:\d+\s*[.)ºª]\s*)?{_WORD}"
+    rf"(?:[\W_]{{0,6}}(?:n[ºo.°]+\s*)?(?P<id>\d+(?:\.\d+)?(?:\W?[a-z])?)\b|{_WRITTEN})",
     re.IGNORECASE,
 )
 _ID = r"(?P<id>\d+(?:\.\d+|\.?[a-z](?![a-z]))?)"
 _NUMBERED = re.compile(rf"^\s*(?:#+|\*\*|__|<b>|<h\d>)\s*{_ID}\s*(?:[.):\-ºª ]|$)", re.IGNORECASE)
+_ROMAN_HEADING = re.compile(rf"^\s*(?:#+|<h\d>)\s*(?P<number>{'|'.join(_ROMAN)})\s*[.):\-]")
 _FIRST_LINE = re.compile(rf"^\s*{_ID}\s*[.)\-]+\s*\S", re.IGNORECASE)
 _LIST_GOES_ON = re.compile(r"^\s*\d+\s*[.)]", re.MULTILINE)
 _TAG = re.compile(r"^(?:exercise|ejercicio|ex)[:\-_ ]?(?P<id>[\w.\-]+)$", re.IGNORECASE)
@@ -49,7 +59,8 @@ def regions(evidence: Evidence, exercises: Iterable[str]) -> Mapping[int, str]:
     """Cell index -> exercise id, for the cells that follow a marker.
 
     Bare numbers ("## 2.") count only where no cell says "Ejercicio 2" or is tagged: then they number
-    something else; and they never lead back to an earlier exercise, as lists inside an answer would.
+    something else; and they never lead back to an earlier exercise, as lists inside an answer would. Where
+    they are labels of answers that follow the code ("**2.a.** La red..."), no code is told to be anyone's.
     """
     wanted = tuple(exercises)
     if _memo.cells is not evidence.cells or _memo.exercises != wanted:
@@ -62,17 +73,31 @@ def _regions(cells: tuple[Cell, ...], exercises: tuple[str, ...]) -> dict[int, s
     known = {_fold(e): e for e in exercises}
     order = list(known.values())
     named = [_tagged(cell, known) or _named(cell, known) for cell in cells]
+    bare = [] if any(named) else [_numbered(cell, known) for cell in cells]
+    answers = _label_answers(cells, bare)
     found: dict[int, str] = {}
     current: str | None = None
-    for cell, exercise in zip(cells, named, strict=True):
-        if exercise is None and not any(named):
-            bare = _numbered(cell, known)
-            if bare and (current is None or order.index(bare) >= order.index(current)):
-                exercise = bare
+    for cell, exercise, number in zip_longest(cells, named, bare):
+        if number and (current is None or order.index(number) >= order.index(current)):
+            exercise = number
         current = exercise or current
-        if current is not None:
+        if current is not None and not (answers and cell.kind == "code"):
             found[cell.index] = current
     return found
+
+
+def _label_answers(cells: tuple[Cell, ...], bare: Sequence[str | None]) -> bool:
+    """Whether numbers label answers below the code that they are about: each is followed by its answer, and
+    no code follows the last of them."""
+    labels = [i for i, exercise in enumerate(bare) if exercise]
+    if not labels or any(cell.kind == "code" for cell in cells[labels[-1] :]):
+        return False
+    texts = [cells[i].source for i in labels]
+    return not any(t.lstrip().startswith(("#", "<h")) or len(t.split()) < ANSWER_WORDS for t in texts)
+
+
+ANSWER_WORDS = 12
+"""Words, its number included, from which a numbered cell is an answer and not a heading."""
 
 
 def _tagged(cell: Cell, known: dict[str, str]) -> str | None:
@@ -92,7 +117,7 @@ def _named(cell: Cell, known: dict[str, str]) -> str | None:
         match = _MARKED.match(line)
         # "El ejercicio 1 nos dio..." is prose; so is the same at the start of a line.
         prose = match and re.match(r"\s+[a-z]", line[match.end() :]) and not line.lstrip().startswith("#")
-        if match and not prose and (exercise := _lookup(match["id"], known)):
+        if match and not prose and (exercise := _lookup(match["id"] or _digits(match["number"]), known)):
             return exercise
     return None
 
@@ -105,10 +130,17 @@ def _numbered(cell: Cell, known: dict[str, str]) -> str | None:
     for line in lines:
         if (match := _NUMBERED.match(line)) and (exercise := _lookup(match["id"], known)):
             return exercise
+        if (match := _ROMAN_HEADING.match(line)) and (exercise := _lookup(_digits(match["number"]), known)):
+            return exercise
     match = _FIRST_LINE.match(lines[0])
     if match and not _LIST_GOES_ON.search("\n".join(lines[1:])):
         return _lookup(match["id"], known)
     return None
+
+
+def _digits(number: str) -> str:
+    """A number in Roman numerals or in words, in digits."""
+    return str(_ROMAN.get(number) or _SPELLED[number.lower()])
 
 
 def _lookup(id: str, known: dict[str, str]) -> str | None:

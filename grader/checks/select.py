@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,6 +16,8 @@ from grader.model.graph import Graph
 FAR = 10**6
 PLAUSIBLE = 3
 """Layer edits up to which a network that no heading claims can be taken for an exercise's."""
+MANY_ROWS = 1000
+"""Rows from which a training is one in earnest, however many others have."""
 T = TypeVar("T", Episode, BuiltModel)
 
 
@@ -36,9 +38,19 @@ class Where:
     rivals: tuple[Where, ...] = ()
 
     def cells(self, evidence: Evidence) -> frozenset[int] | None:
-        """Cells of the exercise's region; None when the notebook has no marker for it."""
+        """Cells of the exercise's region; None when the notebook marks none of its code as this one's."""
         found = {i for i, e in regions(evidence, self.exercises).items() if e == self.exercise}
-        return frozenset(found) or None
+        return (
+            frozenset(found) if any(c.kind == "code" and c.index in found for c in evidence.cells) else None
+        )
+
+    def unmarked(self, evidence: Evidence) -> bool:
+        """Whether nothing in the notebook says where this exercise is."""
+        return self.exercise not in regions(evidence, self.exercises).values()
+
+    def owned(self, evidence: Evidence, cell: int) -> bool:
+        """Whether a cell stands in some exercise's region."""
+        return cell in regions(evidence, self.exercises)
 
     def follows(self, evidence: Evidence, cell: int) -> bool:
         """Whether a cell stands in a later exercise's region: what is done there does not answer this one."""
@@ -74,12 +86,16 @@ class Where:
         return tuple(e for e in begun if cells is None or e.cell in cells) or begun
 
     def tries(self, evidence: Evidence, expected: Expected) -> tuple[Episode, ...]:
-        """Every training of the chosen network where it was looked for: people mend and train again."""
+        """Every training of the chosen network where it was looked for: people mend and train again.
+
+        One on a handful of rows is no try beside one on many: it would answer for what the other lacks.
+        """
         chosen = self.training(evidence, expected)
         if chosen is None:
             return ()
         pool = self._pool(evidence, expected, learned(evidence))
-        return tuple(e for e in pool if same_network(e.graph, chosen.graph))
+        alike = [e for e in pool if same_network(e.graph, chosen.graph)]
+        return tuple(e for e in alike if not on_few_rows(e, alike))
 
     def network(self, evidence: Evidence, expected: Expected) -> BuiltModel | None:
         """The network, trained or not, that best answers this exercise."""
@@ -96,6 +112,7 @@ class Where:
             self._pool(evidence, expected, candidates),
             key=lambda c: (
                 self.distance(trained_part(c), expected),
+                isinstance(c, Episode) and on_few_rows(c, evidence.episodes),
                 not set(self.contract) & set(c.names),
                 *order(c),
             ),
@@ -113,7 +130,18 @@ class Where:
             # One exercise may ask for two networks: the one must not be taken for the other.
             and not any(r.nearer(c, self, expected) for r in siblings)
         ]
-        return inside or [c for c in candidates if self._plausible(c, expected, owner)]
+        if inside and any(self._attempted(c, expected) for c in inside):
+            return inside
+        outside = [c for c in candidates if self._plausible(c, expected, owner)]
+        exact = [c for c in outside if self.distance(trained_part(c), expected) == 0]
+        return exact or inside or outside
+
+    def _attempted(self, candidate: Episode | BuiltModel, expected: Expected) -> bool:
+        """Whether a network in the region is one for this exercise: headings above others' work mislead."""
+        graph = trained_part(candidate)
+        others = [m.graph for m in expected.models if m.check.rpartition(".")[0] != self.exercise]
+        nearest = min((len(sure(differences(other, graph))) for other in others), default=FAR)
+        return self.distance(graph, expected) <= nearest
 
     def _plausible(
         self, candidate: Episode | BuiltModel, expected: Expected, owner: Mapping[int, str]
@@ -146,6 +174,13 @@ def learned(evidence: Evidence) -> tuple[Episode, ...]:
 def same_network(left: Graph, right: Graph) -> bool:
     """Whether two networks learn alike: free layers count here, names and scaling do not."""
     return folded(signature(left)) == folded(signature(right))
+
+
+def on_few_rows(episode: Episode, others: Iterable[Episode]) -> bool:
+    """Whether a training had next to no rows where others of the notebook had many."""
+    most = max((e.x.rows for e in others), default=0)
+    # Of a stream only its start was seen.
+    return episode.x.seen_whole and episode.x.rows < min(MANY_ROWS, most / 2)
 
 
 def epochs_run(episode: Episode) -> int:

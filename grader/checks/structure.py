@@ -17,7 +17,7 @@ from grader.checks.architecture import (
 )
 from grader.checks.base import Rule, code_runs, compare
 from grader.checks.layers import closed, judged
-from grader.checks.select import Where, learned, same_network
+from grader.checks.select import Where, learned, on_few_rows, same_network
 from grader.model.evidence import BuiltModel, Episode, Evidence, Provenance
 from grader.model.expected import Expected, ExpectedModel
 from grader.model.graph import Graph
@@ -173,17 +173,30 @@ class Different(Rule):
 def another(where: Where, base: Where, evidence: Evidence, expected: Expected) -> Episode | None:
     """The training of an open-ended exercise: in its region, else one that is nobody else's net."""
     first = base.training(evidence, expected)
-    others = {e.number for rival in where.rivals if (e := rival.training(evidence, expected))}
+    rivals = {e.number for rival in where.rivals if (e := rival.training(evidence, expected))}
     rest = [e for e in learned(evidence) if e.completed and (first is None or e.number != first.number)]
     inside = [e for e in rest if where.in_region(evidence, e.cell)]
-    free = inside or [e for e in rest if e.number not in others and _anywhere(where, evidence)]
-    fresh = [e for e in free if first is None or not same_network(first.graph, e.graph)]
-    return next(iter(fresh or free), None)
+    # One training answers one exercise, wherever it stands.
+    mine = [e for e in inside if e.number not in rivals]
+    mine = mine or [
+        e for e in rest if e.number not in rivals and _may_answer(where, evidence, e, taken=bool(inside))
+    ]
+    fresh = [e for e in mine if first is None or not same_network(first.graph, e.graph)]
+    return next(iter(fresh or mine), None)
 
 
-def _anywhere(where: Where, evidence: Evidence) -> bool:
-    """Without a marker for the exercise its work may be anywhere."""
-    return where.cells(evidence) is None
+def _may_answer(where: Where, evidence: Evidence, episode: Episode, *, taken: bool) -> bool:
+    """Whether a training outside an open-ended exercise's region may answer it.
+
+    Args:
+        taken: what stands in the region is another exercise's: the headings are not to be relied on.
+    """
+    if where.unmarked(evidence):
+        return True
+    if taken:
+        return not where.follows(evidence, episode.cell) and not on_few_rows(episode, evidence.episodes)
+    # Only its text is marked: its code is anywhere that is not somebody else's.
+    return where.cells(evidence) is None and not where.owned(evidence, episode.cell)
 
 
 def _described(first: Graph | None, found: Graph) -> tuple[Comparison, ...]:

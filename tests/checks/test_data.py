@@ -75,7 +75,7 @@ def test_the_soundest_of_several_trainings_counts() -> None:
     for order in ((faulty, sound), (sound, faulty)):
         ran = evidence(episodes=tuple(episode(i, x=x) for i, x in enumerate(order)))
         assert TRAINED(ran, KNOWN).status is Status.PASSED
-    untold = evidence(episodes=(episode(x=faulty), episode(1, x=seen(unknown=9))))
+    untold = evidence(episodes=(episode(x=faulty), episode(1, x=seen(unknown=60_000))))
     assert TRAINED(untold, KNOWN).status is Status.REVIEW
 
 

@@ -57,6 +57,14 @@ def owners(*sources: str, ids: tuple[str, ...] = IDS) -> str:
         "2) Activaciones",
         "2.- Activaciones",
         "## 2.1 Activaciones",
+        "## Ejercicio II",
+        "## Ejercicio II. Una red",
+        "**Pregunta dos**",
+        "Exercise Two: activations",
+        "# EJERCICIO DOS",
+        "> # Ejercicio II",
+        "## II. Una red",
+        "# II) Una red",
     ],
 )
 def test_a_marker_opens_its_exercise(marker: str) -> None:
@@ -78,6 +86,13 @@ def test_a_marker_opens_its_exercise(marker: str) -> None:
         "> a = 1\nb = 1\nc = 1\nd = 1\ne = 1\nf = 1\n# Ejercicio 2",
         "> print('Ejercicio 2')",
         "Ejercicio 7",
+        "Ejercicio siete",
+        "Ejercicio dos veces hecho",
+        "## Tarea: dos capas más",
+        "## Tarea dos capas",
+        "Question I had before",
+        "Apartado i)",
+        "## I think so",
         "## 2023",
     ],
 )
@@ -94,6 +109,20 @@ def test_bare_numbers_count_only_where_no_exercise_is_named() -> None:
 def test_bare_numbers_never_lead_back() -> None:
     """A one-line "1. ..." in the answer of exercise 3 does not reopen exercise 1."""
     assert owners("## 1. Datos", "> x", "## 3. Red", "1. La red aprende", "## 4. Fin") == "11334"
+
+
+ANSWER = "**{}.a.** La red recibe una imagen de veintiocho por veintiocho y devuelve diez números."
+
+
+def test_numbers_below_the_code_label_answers_and_tell_nothing_of_code() -> None:
+    """Own headings, and "**2.a.** ..." under the code that it is about: the code's owner is not known."""
+    labels = [ANSWER.format(n) for n in (1, 2, 3)]
+    one, two, three = labels
+    assert owners("# Datos", "> x", one, "# Red", "> x", two, "# Final", "> x", three) == "--11-22-3"
+    # Above the code, or too short for an answer, they are headings.
+    assert owners(one, "> x", two, "> x", three, "> x") == "112233"
+    assert owners("> x", "**1.** Datos", "> x", "**2.** Red") == "-112"
+    assert owners("> x", "## 1. " + one, "> x", "## 2. " + two) == "-112"
 
 
 def test_a_letter_narrows_an_exercise_only_where_the_assignment_has_it() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from grader.checks.select import FAR, Where, same_network
+from grader.model.evidence import Episode
 from grader.model.expected import Expected
 from grader.model.graph import Graph
 
@@ -19,6 +20,7 @@ from .factory import (
     graph,
     model,
     notebook,
+    seen,
     wanted,
 )
 
@@ -31,6 +33,7 @@ MARKED = notebook(
     "## Ejercicio 1", "> a", "> a", "## Ejercicio 2", "> b", "> b", "## Ejercicio 3", "> c", "> c"
 )
 UNMARKED = notebook(*["> a"] * 9)
+STREAM = seen(train=32, seen_whole=False)
 WIDER: Graph = graph(*TUTORIAL.layers[:7], dense(128), *TUTORIAL.layers[8:])
 
 
@@ -44,6 +47,16 @@ def test_a_region_s_own_work_is_judged_even_where_better_stands_elsewhere() -> N
     """What is under the heading is the answer."""
     found = evidence(cells=MARKED, episodes=(episode(0, WIDER, cell=1), episode(1, TUTORIAL, cell=7)))
     assert FIRST.training(found, KNOWN) == found.episodes[0]
+
+
+def test_headings_above_another_exercise_s_work_do_not_hide_the_answer() -> None:
+    """Labels that stand below the code: exercise 2's network lies above them, and exercise 1's under them."""
+    moved = evidence(cells=MARKED, models=(model(0, DENSE_NET, cell=1), model(1, TUTORIAL, cell=4)))
+    assert SECOND.network(moved, KNOWN) == moved.models[0]
+    assert FIRST.network(moved, KNOWN) == moved.models[1]
+    alone = evidence(cells=MARKED, models=(model(0, WIDER, cell=4),))
+    own = Where("2", IDS, like="2.net")
+    assert own.network(alone, KNOWN) == alone.models[0]
 
 
 def test_the_very_network_counts_under_another_heading_when_its_own_region_is_empty() -> None:
@@ -105,6 +118,30 @@ def test_tries_are_all_trainings_of_the_chosen_network_in_its_place() -> None:
     assert FIRST.tries(evidence(), KNOWN) == ()
 
 
+def few(number: int, rows: int, **fields: object) -> Episode:
+    return episode(number, x=seen(train=rows), **fields)
+
+
+def test_a_training_on_a_handful_of_rows_is_no_try_beside_one_on_many() -> None:
+    """Else it would answer for the epochs and the loss, and the other for the data."""
+    found = evidence(cells=UNMARKED, episodes=(few(0, 10, names=("modelo_1",)), few(1, 60_000)))
+    assert FIRST.training(found, KNOWN) == found.episodes[1]
+    assert FIRST.tries(found, KNOWN) == found.episodes[1:]
+
+
+@pytest.mark.parametrize(
+    ("why", "episodes"),
+    [
+        ("a few thousand rows are a try", (few(0, 60_000), few(1, 5_000))),
+        ("all are on few", (few(0, 32), few(1, 20))),
+        ("a stream of which the start was seen", (few(0, 60_000), episode(1, x=STREAM))),
+    ],
+)
+def test_other_trainings_are_tries(why: str, episodes: tuple[Episode, ...]) -> None:
+    """People train on a part first, mend, and train again."""
+    assert FIRST.tries(evidence(cells=UNMARKED, episodes=episodes), KNOWN) == episodes, why
+
+
 def test_trainings_are_those_of_the_region_or_all() -> None:
     """A fit that broke off before its first step trained nothing."""
     broken = episode(2, cell=1, completed=False, rows_trained=0)
@@ -144,6 +181,14 @@ def test_distance_without_a_reference_is_far() -> None:
     """No expected network, no structure to go by."""
     assert FIRST.distance(TUTORIAL, expected()) == FAR
     assert OPEN.distance(TUTORIAL, KNOWN) == FAR
+
+
+def test_a_region_without_code_is_no_place_to_look_in() -> None:
+    """Its heading stands above an answer alone."""
+    found = evidence(cells=notebook("## Ejercicio 1", "> a", "## Ejercicio 2", "texto"))
+    assert FIRST.cells(found) == {0, 1}
+    assert SECOND.cells(found) is None
+    assert (SECOND.unmarked(found), OPEN.unmarked(found)) == (False, True)
 
 
 def test_regions_are_told_by_cell() -> None:

@@ -35,6 +35,7 @@ from .factory import (
     notebook,
     pool,
     prediction,
+    seen,
     subclassed,
     verified,
     wanted,
@@ -243,6 +244,7 @@ def test_a_scaled_network_shows_no_parameter_row() -> None:
     assert (found.status, found.comparisons) == (Status.PASSED, ())
 
 
+LABEL = "**{}.a.** La red recibe una imagen de veintiocho por veintiocho y devuelve diez números."
 MARKED = notebook("## Ejercicio 1", "> x", "## Ejercicio 2", "> x", "> x", "## Ejercicio 3", "> x")
 
 
@@ -274,6 +276,63 @@ MARKED = notebook("## Ejercicio 1", "> x", "## Ejercicio 2", "> x", "> x", "## E
         (
             "only AlexNet besides, under its own heading",
             evidence(cells=MARKED, episodes=(episode(0, cell=1), episode(1, alexnet(2), cell=6))),
+            "different.absent",
+        ),
+        (
+            "AlexNet under its heading, and none under AlexNet's",
+            evidence(cells=MARKED, episodes=(episode(0, cell=1), episode(1, alexnet(2), cell=3))),
+            "different.absent",
+        ),
+        (
+            "headings moved: it stands above, AlexNet in its place",
+            evidence(
+                cells=MARKED,
+                episodes=(episode(0), episode(1, BIGGER, cell=1), episode(2, alexnet(2), cell=3)),
+            ),
+            "different.passed",
+        ),
+        (
+            "the same, on a handful of rows",
+            evidence(
+                cells=MARKED,
+                episodes=(
+                    episode(0),
+                    episode(1, BIGGER, cell=1, x=seen(train=10)),
+                    episode(2, alexnet(2), cell=3),
+                ),
+            ),
+            "different.absent",
+        ),
+        (
+            "AlexNet in both places, each trained",
+            evidence(
+                cells=MARKED,
+                episodes=(episode(0, cell=1), episode(1, alexnet(2), cell=3), episode(2, alexnet(4), cell=6)),
+            ),
+            "different.passed",
+        ),
+        (
+            "labels below the code tell nothing of it",
+            evidence(
+                cells=notebook("> x", LABEL.format(1), "> x", LABEL.format(2), "> x", LABEL.format(3)),
+                episodes=(episode(0, cell=0), episode(1, BIGGER, cell=2), episode(2, alexnet(2), cell=4)),
+            ),
+            "different.passed",
+        ),
+        (
+            "its heading stands above text alone, and nobody else's above its code",
+            evidence(
+                cells=notebook("> x", "> x", "## Ejercicio 1", "> x", "## Ejercicio 2", "texto"),
+                episodes=(episode(0, cell=3), episode(1, BIGGER, cell=1)),
+            ),
+            "different.passed",
+        ),
+        (
+            "its heading stands above text alone, and the other training is another exercise's",
+            evidence(
+                cells=notebook("## Ejercicio 1", "> x", "> x", "## Ejercicio 2", "texto"),
+                episodes=(episode(0, cell=1), episode(1, BIGGER, cell=2)),
+            ),
             "different.absent",
         ),
         (
