@@ -57,6 +57,10 @@ class Where:
         owner = regions(evidence, self.exercises).get(cell)
         return owner is not None and self.exercises.index(owner) > self.exercises.index(self.exercise)
 
+    def precedes(self, other: Where) -> bool:
+        """Whether this exercise comes before the other."""
+        return self.exercises.index(self.exercise) < self.exercises.index(other.exercise)
+
     def in_region(self, evidence: Evidence, cell: int) -> bool:
         cells = self.cells(evidence)
         return cells is not None and cell in cells

@@ -18,6 +18,7 @@ from grader.checks.architecture import (
 from grader.checks.base import Rule, code_runs, compare
 from grader.checks.layers import closed, judged
 from grader.checks.select import Where, learned, on_few_rows, same_network
+from grader.checks.toys import toys
 from grader.model.evidence import BuiltModel, Episode, Evidence, Provenance
 from grader.model.expected import Expected, ExpectedModel
 from grader.model.graph import Graph
@@ -217,13 +218,13 @@ class EveryLayerExposed(Rule):
     def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
         if not code_runs(evidence):
             return self.end(Status.UNGRADED, "level.not_run")
-        best: tuple[Fraction, tuple[str, ...], int] = (Fraction(0), (), 0)
+        slight = toys(self.where, evidence, expected)
         nets = {e.model: e.graph for e in evidence.episodes if not self.where.follows(evidence, e.cell)}
-        for serial, graph in nets.items():
-            reached, missing, total = _exposed(evidence, serial, graph)
-            if total and Fraction(reached, total) > best[0]:
-                best = (Fraction(reached, total), missing, total)
-        share, missing, total = best
+        found = {serial: _exposed(evidence, serial, graph) for serial, graph in nets.items()}
+        real = [each for serial, each in found.items() if serial not in slight]
+        share, missing, total = max(real, key=lambda each: each[0], default=(Fraction(0), (), 0))
+        if not share and any(found[serial][0] for serial in slight & found.keys()):
+            return self.failed("exposed.toy", hint=Message("exposed.hint"))
         return self.earned(
             share,
             ("exposed.passed", "exposed.partial", "exposed.failed"),
@@ -234,18 +235,18 @@ class EveryLayerExposed(Rule):
         )
 
 
-def _exposed(evidence: Evidence, serial: int, graph: Graph) -> tuple[int, tuple[str, ...], int]:
-    """(layers whose output some model returns, kinds of those missing, layers in all)."""
+def _exposed(evidence: Evidence, serial: int, graph: Graph) -> tuple[Fraction, tuple[str, ...], int]:
+    """(share of the layers whose output some model returns, kinds of those missing, layers in all)."""
     wanted = {i for i, layer in enumerate(graph.layers) if layer.kind != "InputLayer"}
     sources = [m.exposes for m in evidence.models if m.serial != serial]
     sources += [p.exposes for p in evidence.predictions]
     seen = {position for exposes in sources for s, position in exposes if s == serial}
     if not seen & wanted:
-        return 0, (), len(wanted)
+        return Fraction(0), (), len(wanted)
     # What the network itself returns needs no second model.
     seen |= set(graph.outputs) if any(p.model == serial for p in evidence.predictions) else set()
     missing = tuple(graph.layers[i].kind for i in sorted(wanted - seen))
-    return len(wanted & seen), missing, len(wanted)
+    return Fraction(len(wanted & seen), len(wanted)), missing, len(wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +259,12 @@ class SeveralInputs(Rule):
     def __call__(self, evidence: Evidence, expected: Expected) -> CheckResult:
         if not code_runs(evidence):
             return self.end(Status.UNGRADED, "level.not_run")
-        calls = [p for p in evidence.predictions if p.exposes and not self.where.follows(evidence, p.cell)]
+        slight = toys(self.where, evidence, expected)
+        calls = [
+            p
+            for p in evidence.predictions
+            if {serial for serial, _ in p.exposes} - slight and not self.where.follows(evidence, p.cell)
+        ]
         batches = {p.x_id: p.x_distinct for p in calls}
         # Two calls on one image each are two images when the images differ.
         seen = max(max(batches.values(), default=0), len(batches))
