@@ -98,7 +98,7 @@ class Where:
         if chosen is None:
             return ()
         pool = self._pool(evidence, expected, learned(evidence))
-        alike = [e for e in pool if same_network(e.graph, chosen.graph)]
+        alike = [e for e in pool if same_network(trained_part(e), trained_part(chosen))]
         return tuple(e for e in alike if not on_few_rows(e, alike))
 
     def network(self, evidence: Evidence, expected: Expected) -> BuiltModel | None:

@@ -17,7 +17,7 @@ from grader.checks.architecture import (
 )
 from grader.checks.base import Rule, code_runs, compare
 from grader.checks.layers import closed, judged
-from grader.checks.select import Where, learned, on_few_rows, same_network
+from grader.checks.select import Where, learned, on_few_rows, same_network, trained_part
 from grader.checks.toys import toys
 from grader.model.evidence import BuiltModel, Episode, Evidence, Provenance
 from grader.model.expected import Expected, ExpectedModel
@@ -162,7 +162,7 @@ class Different(Rule):
         if found is None:
             return self.failed("different.absent", exercise=self.exercise)
         first = self.base.training(evidence, expected)
-        if first is not None and same_network(first.graph, found.graph):
+        if first is not None and same_network(trained_part(first), trained_part(found)):
             return self.failed("different.same", episode=found.number, exercise=self.base.exercise)
         return self.passed(
             "different.passed",
@@ -182,7 +182,7 @@ def another(where: Where, base: Where, evidence: Evidence, expected: Expected) -
     mine = mine or [
         e for e in rest if e.number not in rivals and _may_answer(where, evidence, e, taken=bool(inside))
     ]
-    fresh = [e for e in mine if first is None or not same_network(first.graph, e.graph)]
+    fresh = [e for e in mine if first is None or not same_network(trained_part(first), trained_part(e))]
     return next(iter(fresh or mine), None)
 
 

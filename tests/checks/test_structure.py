@@ -244,6 +244,11 @@ def test_a_scaled_network_shows_no_parameter_row() -> None:
     assert (found.status, found.comparisons) == (Status.PASSED, ())
 
 
+TWO = msgspec.structs.replace(graph(*TUTORIAL.layers, dense(3)), outputs=(8, 9))
+DANGLING = episode(1, TWO, cell=3, compilation=compiled("SparseCategoricalCrossentropy + none"))
+IDLE = graph(*TUTORIAL.layers[:3], layer("Activation"), layer("Dropout", rate=0.0), *TUTORIAL.layers[3:])
+RELU = layer("Activation", activation="relu")
+APART = graph(INPUT, conv(32, activation=None, size=26), RELU, *TUTORIAL.layers[2:])
 LABEL = "**{}.a.** La red recibe una imagen de veintiocho por veintiocho y devuelve diez números."
 MARKED = notebook("## Ejercicio 1", "> x", "## Ejercicio 2", "> x", "> x", "## Ejercicio 3", "> x")
 
@@ -266,6 +271,21 @@ MARKED = notebook("## Ejercicio 1", "> x", "## Ejercicio 2", "> x", "> x", "## E
         (
             "the same network trained for longer",
             evidence(cells=MARKED, episodes=(episode(0, cell=1), episode(1, epochs=10, cell=3))),
+            "different.same",
+        ),
+        (
+            "the same network with an output that nothing is asked of",
+            evidence(cells=MARKED, episodes=(episode(0, cell=1), DANGLING)),
+            "different.same",
+        ),
+        (
+            "the same network and layers that do nothing",
+            evidence(cells=MARKED, episodes=(episode(0, cell=1), episode(1, IDLE, cell=3))),
+            "different.same",
+        ),
+        (
+            "the same network with its activation in a layer of its own",
+            evidence(cells=MARKED, episodes=(episode(0, cell=1), episode(1, APART, cell=3))),
             "different.same",
         ),
         (
