@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from grader.checks.accuracy import LABELS
 from grader.checks.base import Rule, code_runs, compare
+from grader.checks.displayed import Loaded, Wanted, computed
 from grader.checks.regions import answer_text, regions
 from grader.checks.select import Where
-from grader.checks.source import looked_at, ran, returned
+from grader.checks.source import looked_at, ran
 from grader.checks.stance import Stance, leak_stance
-from grader.model.evidence import Cell, Episode, Evidence, Provenance
+from grader.model.evidence import Episode, Evidence, Provenance
 from grader.model.expected import Expected
 from grader.model.result import CheckResult, Status
 from grader.model.text import Message
@@ -135,9 +135,9 @@ def leak(episode: Episode) -> bool | None:
 class Shown(Rule):
     """Some cell printed what each of these patterns matches, or evaluated its expression on the loaded data.
 
-    A value that stands in the cell's own source was typed, not computed. `expressions` are patterns of
-    expressions, one for each pattern of output: a notebook shows only a cell's last value, so an expression
-    above it is evaluated without being seen.
+    A value that is typed in what is printed was not computed, and one of another array is not what was
+    asked for. `expressions` are patterns of expressions, one for each pattern of output: a notebook shows
+    only a cell's last value, so an expression above it is evaluated without being seen.
     """
 
     patterns: tuple[str, ...]
@@ -151,26 +151,24 @@ class Shown(Rule):
             return self.end(Status.UNGRADED, "level.not_run")
         if not any(load.dataset == self.dataset for load in evidence.loads):
             return self.failed("shown.not_loaded", dataset=self.dataset)
-        bodies = [ran(evidence, cell) for cell in evidence.cells]
-        data = returned(bodies, "load_data")
-        seen = [text for body in bodies for text, read in looked_at(body) if read & data]
+        loaded = Loaded.of(evidence)
         rows = tuple(
-            compare("shown.row", label or p, "✓" if hit else "—", OBSERVED, agrees=hit)
-            for p, e, label in zip_longest(self.patterns, self.expressions, self.labels)
-            for hit in [any(_computed(p, cell) for cell in evidence.cells if cell.ran) or _evaluated(e, seen)]
+            compare("shown.row", label or pattern, "✓" if hit else "—", OBSERVED, agrees=hit)
+            for pattern, expression, label in zip_longest(self.patterns, self.expressions, self.labels)
+            for hit in [self._shown(evidence, loaded, pattern, expression)]
         )
         if all(row.agrees for row in rows):
             return self.passed("shown.passed", comparisons=rows)
         return self.failed("shown.failed", comparisons=rows)
 
-
-def _computed(pattern: str, cell: Cell) -> bool:
-    """Whether a cell's output holds the value and its source does not."""
-    source = "".join(cell.source.split())
-    found = re.finditer(pattern, cell.output_text)
-    return any("".join(match[0].split()) not in source for match in found)
-
-
-def _evaluated(pattern: str | None, expressions: Iterable[str]) -> bool:
-    """Whether some expression is what the pattern asks for."""
-    return pattern is not None and any(re.search(pattern, text) for text in expressions)
+    def _shown(self, evidence: Evidence, loaded: Loaded, pattern: str, expression: str | None) -> bool:
+        """Whether a cell showed what a pattern asks for, or evaluated its expression on the right array."""
+        wanted = Wanted.of(evidence, self.dataset, pattern)
+        cells = zip(evidence.cells, loaded.bodies, strict=True)
+        if any(computed(wanted, cell, body, loaded) for cell, body in cells if cell.ran):
+            return True
+        if expression is None:
+            return False
+        held = loaded.whole(wanted.arrays)
+        seen = (pair for cell in evidence.cells for pair in looked_at(ran(evidence, cell)))
+        return any(read & held and re.search(expression, text) for text, read in seen)

@@ -307,3 +307,91 @@ def test_what_was_typed_was_not_shown() -> None:
     """A number that stands in the cell's own source says nothing about the data."""
     typed = (code(1, "print('(60000, 28, 28)', 10000)", "(60000, 28, 28) 10000"),)
     assert SHOWN(evidence(cells=typed), KNOWN).status is Status.FAILED
+
+
+SHAPES = ((60_000, 28, 28), (60_000,), (10_000, 28, 28), (10_000,))
+SERVED = (DataLoad(0, "fashion_mnist", SHAPES),)
+OUTPUT = "(60000, 28, 28)\n10000"
+
+
+@pytest.mark.parametrize(
+    ("why", "source", "output", "status"),
+    [
+        (
+            "the values in comments",
+            "print(train_images.shape)  # (60000, 28, 28)\nprint(len(test_labels))  # 10000",
+            OUTPUT,
+            Status.PASSED,
+        ),
+        (
+            "explained in the same cell",
+            "print('train:', train_images.shape, '| test labels:', len(test_labels))\n"
+            "print('60000 images of 28x28 and 10000 test labels')",
+            "train: (60000, 28, 28) | test labels: 10000\n60000 images of 28x28 and 10000 test labels",
+            Status.PASSED,
+        ),
+        ("f-strings", "print(f'{train_images.shape} y {len(test_labels)}')", OUTPUT, Status.PASSED),
+        ("formatted", "print('%s %d' % (train_images.shape, len(test_labels)))", OUTPUT, Status.PASSED),
+        ("by way of a name", "n = len(test_labels)\nprint(train_images.shape, n)", OUTPUT, Status.PASSED),
+        (
+            "in a function",
+            "def info(x):\n    print(x.shape)\ninfo(train_images)\ninfo(test_labels)",
+            OUTPUT,
+            Status.PASSED,
+        ),
+        (
+            "in a loop",
+            "for x in (train_images, test_labels):\n    print(x.shape)",
+            OUTPUT,
+            Status.PASSED,
+        ),
+        (
+            "named in a text",
+            "for x in ('train_images', 'test_labels'):\n    print(eval(x).shape)",
+            OUTPUT,
+            Status.PASSED,
+        ),
+        ("by a magic", "%whos", "train_images ndarray 60000x28x28\ny ndarray 10000", Status.PASSED),
+        ("as numbers", "print((60_000, 28, 28))\nprint(10_000)", OUTPUT, Status.FAILED),
+        ("by arithmetic", "print((60_000, 28, 28))\nprint(10 * 1000)", OUTPUT, Status.FAILED),
+        ("arithmetic beside the other", "print(train_images.shape)\nprint(10 * 1000)", OUTPUT, Status.FAILED),
+        (
+            "typed beside what was loaded",
+            "print('(60000, 28, 28)', 10000, train_images.max(), test_labels.max())",
+            "(60000, 28, 28) 10000 255 9",
+            Status.FAILED,
+        ),
+        (
+            "a part of the training images",
+            "x = train_images[:10000]\nprint(train_images.shape, len(x))",
+            OUTPUT,
+            Status.FAILED,
+        ),
+        ("the shape of labels", "train_labels.shape\nlen(test_labels)", "10000", Status.FAILED),
+        ("training labels counted", "train_images.shape\nlen(train_labels)", "60000", Status.FAILED),
+    ],
+)
+def test_what_is_shown_is_read_off_the_arrays_asked_for(
+    why: str, source: str, output: str, status: Status
+) -> None:
+    """Comments and explanations beside it cost nothing; what was typed or is of others earns nothing."""
+    cells = (LOADED, code(1, source, output))
+    assert BY_LINES(evidence(cells=cells, loads=SERVED), KNOWN).status is status, why
+
+
+@pytest.mark.parametrize(
+    "loading",
+    [
+        "data = fashion_mnist.load_data()\n(train_images, _), (_, test_labels) = data",
+        "train, test = fashion_mnist.load_data()\ntrain_images, test_labels = train[0], test[1]",
+        "from keras.datasets.fashion_mnist import load_data as cargar\n"
+        "(train_images, _), (_, test_labels) = cargar()",
+        "def cargar():\n    (a, b), (c, d) = fashion_mnist.load_data()\n    return a, b, c, d\n"
+        "train_images, train_labels, test_images, test_labels = cargar()",
+        "import datos\ntrain_images, test_labels = datos.train_images, datos.test_labels",
+    ],
+)
+def test_the_data_may_be_loaded_in_any_way(loading: str) -> None:
+    """Which array a name holds is asked only where the code says it."""
+    shown = code(1, "print(train_images.shape)  # (60000, 28, 28)\nprint(len(test_labels))", OUTPUT)
+    assert BY_LINES(evidence(cells=(code(0, loading), shown), loads=SERVED), KNOWN).status is Status.PASSED
