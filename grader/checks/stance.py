@@ -75,7 +75,10 @@ def _sentences(text: str) -> list[_Sentence]:
     folded = re.sub(r"n['’]t\b", " not", re.sub(r"[*_`\"“”¿¡]", " ", folded))
     found = []
     for line in folded.split("\n"):
-        parts = (re.sub(r"^[\s>\-•\d.)(#]+", "", p).strip() for p in re.split(r";|(?<=[.!?])\s+", line))
+        parts = (
+            re.sub(r"^[\s>\-•\d.)(#]+", "", p).strip()
+            for p in re.split(r";|(?<=[.!?])\s+|(?<=\?)(?=[^\W_])", line)
+        )
         kept = (re.sub(r"\s+", " ", part[:LONGEST_SENTENCE]) for part in parts if part)
         found += [_Sentence(part, opens=i == 0) for i, part in enumerate(kept)]
     return found
@@ -121,7 +124,9 @@ def _confirmed(side: _Finding, rest: str) -> _Finding:
         return _Finding.DOUBT
     if not words.TOPIC.search(rest):
         return side
-    # "no" and then "hay data leaking": the sentence goes on what its opening denied.
+    # "No, there is no leak" says it twice; "no" and then "hay data leaking" goes on what its opening denied.
+    if side is _Finding.NO and _topical(rest, of_others=False)[0] is _Finding.NO:
+        return side
     said, _ = _topical(f"no {rest}" if side is _Finding.NO else rest, of_others=False)
     return side if said in {side, _Finding.ASIDE} else _Finding.DOUBT
 

@@ -95,6 +95,11 @@ YES = [
 ]
 
 NO = [
+    "Is there data leaking? No, there is no data leakage here: I validate with images held out.",
+    "Is there data leaking?\nNo, there is no data leakage, because the test set is never used.",
+    "Is there data leaking?No, there isn't any leakage.",
+    "¿Hay data leaking? No, no hay data leaking, porque el test no se usa para validar.",
+    "Data leaking: no, yo diría que no hay fuga de datos.",
     "El data leaking no existe en este caso.",
     "¿Hay data leaking?\nNo existe, porque valido con una parte de train.",
     "¿Hay data leaking?\nYa no: he sustituido validation_data por validation_split=0.1",
@@ -178,6 +183,9 @@ NO = [
 ]
 
 UNCLEAR = [
+    "¿Hay data leaking? No, no creo que no haya data leaking.",
+    "Is there data leaking? No, it is not true that there is no data leakage.",
+    "Is there data leaking? No, there is no leak in the tutorial.",
     "¿Hay data leaking?\nEn el tutorial sí, en mi código no, porque valido con una parte de train.",
     "No sé si hay data leaking.",
     "No estoy seguro de si hay data leaking.",
