@@ -13,7 +13,7 @@ from grader.checks.regions import answer_text, regions
 from grader.checks.select import Where
 from grader.checks.source import looked_at, ran
 from grader.checks.stance import Stance, leak_stance
-from grader.model.evidence import Episode, Evidence, Provenance
+from grader.model.evidence import Episode, Evidence, Provenance, Trace
 from grader.model.expected import Expected
 from grader.model.result import CheckResult, Status
 from grader.model.text import Message
@@ -21,6 +21,10 @@ from grader.model.text import Message
 OBSERVED = Provenance.OBSERVED
 BEGINNING = 4
 """A stream that was not followed to its end must begin with one in so many of the images asked for."""
+DRAWN = 0.6
+"""Share of the images asked for that must be different: drawing as many with replacement leaves out a third."""
+NEAR_COPIES = 0.99
+"""Above this share of different images nothing was repeated: data sets have some near copies."""
 _BEST_FIRST = {Status.PASSED: 0, Status.REVIEW: 1, Status.FAILED: 2}
 
 
@@ -52,16 +56,16 @@ class TrainedOn(Rule):
             )
         if x.test:
             return self.failed("data.test_in_training", episode=episode.number, n=x.test)
-        row = compare(
-            "data.rows", f"≥ {self.at_least:,}", f"{x.train:,}", OBSERVED, agrees=x.train >= self.at_least
-        )
-        if row.agrees or (not x.seen_whole and not x.unknown and x.train >= self.at_least / BEGINNING):
-            return self.passed("data.passed", comparisons=(row,), episode=episode.number, n=x.train)
+        n = _different(x)
+        enough = _reaches(x, self.at_least)
+        row = compare("data.rows", f"≥ {self.at_least:,}", f"{n:,}", OBSERVED, agrees=enough)
+        if enough or (not x.seen_whole and not x.unknown and _reaches(x, self.at_least / BEGINNING)):
+            return self.passed("data.passed", comparisons=(row,), episode=episode.number, n=n)
         if x.unknown > x.train:
             return self._untraced(evidence, episode)
         if not x.seen_whole and x.train:
-            return self.review("data.partly", comparisons=(row,), episode=episode.number, n=x.train)
-        return self.failed("data.few", comparisons=(row,), episode=episode.number, n=x.train)
+            return self.review("data.partly", comparisons=(row,), episode=episode.number, n=n)
+        return self.failed("data.few", comparisons=(row,), episode=episode.number, n=n)
 
     def _untraced(self, evidence: Evidence, episode: Episode) -> CheckResult:
         """Resized or augmented images cannot be traced, and noise looks the same: a person looks."""
@@ -69,6 +73,16 @@ class TrainedOn(Rule):
         if evidence.data.name not in loaded:
             return self.failed("data.other", episode=episode.number, dataset=evidence.data.name)
         return self.review("data.untold", episode=episode.number)
+
+
+def _different(x: Trace) -> int:
+    """How many images the rows of the training set are: a repeated one is one."""
+    repeated = x.distinct is not None and x.distinct < NEAR_COPIES * x.train
+    return x.distinct if repeated and x.distinct is not None else x.train
+
+
+def _reaches(x: Trace, wanted: float) -> bool:
+    return x.train >= wanted and _different(x) >= DRAWN * wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,14 +99,17 @@ def trace(seen: SeenArray | None, labels: SeenLabels | None, served: ServedRows)
     if seen is None:
         return Trace(rows=0, seen_whole=False)
     rows = served.find(seen.hashes)
-    in_train = int(((rows >= 0) & (rows < len(served.x_train))).sum())
+    of_train = rows[(rows >= 0) & (rows < len(served.x_train))]
+    met = np.zeros(len(served.x_train), np.bool_)
+    met[of_train] = True
     in_test = int((rows >= len(served.x_train)).sum())
     scale, offset = _affine(seen, rows, served)
     return Trace(
         rows=seen.rows,
-        train=in_train,
+        train=len(of_train),
         test=in_test,
-        unknown=len(rows) - in_train - in_test,
+        unknown=len(rows) - len(of_train) - in_test,
+        distinct=int(met.sum()),
         seen_whole=seen.whole,
         label_agreement=_agreement(labels, rows, served),
         one_hot=labels.one_hot if labels else False,

@@ -86,6 +86,8 @@ class Trace(Struct, frozen=True, forbid_unknown_fields=True):
     train: int = 0
     test: int = 0
     unknown: int = 0
+    distinct: int | None = None
+    """Different images among the `train` rows, near copies being one; None in evidence that does not say."""
     seen_whole: bool = True
     """False for generators and `tf.data` pipelines of which only the first rows were seen."""
     label_agreement: float | None = None

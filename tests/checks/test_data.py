@@ -54,11 +54,23 @@ CIFAR = (DataLoad(0, "cifar10"),)
         ("resized images", seen(unknown=60_000), "data.untold"),
         ("a few resized images", seen(unknown=100), "data.untold"),
         ("some augmented beside the served", seen(train=50_000, unknown=10_000), "data.passed"),
+        ("with near copies", seen(train=60_000, distinct=59_990), "data.passed"),
+        ("the whole set ten times", seen(train=600_000, distinct=59_990), "data.passed"),
+        ("some classes repeated", seen(train=60_000, distinct=30_000), "data.passed"),
+        ("drawn with replacement", seen(train=48_000, distinct=30_340), "data.passed"),
+        ("a hundred images 500 times", seen(train=50_000, distinct=100), "data.few"),
+        ("a hundred as a stream", seen(train=16_384, distinct=100, seen_whole=False), "data.partly"),
     ],
 )
 def test_trained_on_the_training_images(why: str, x: Trace, key: str) -> None:
     """Content tells, not the variable's name."""
     assert TRAINED(evidence(episodes=(episode(x=x),)), KNOWN).message.key == key, why
+
+
+@pytest.mark.parametrize(("x", "n"), [(seen(train=50_000, distinct=100), 100), (ALL_TRAIN, 60_000)])
+def test_repeated_images_are_counted_once(x: Trace, n: int) -> None:
+    """What is said to the student is true of the images, not of the rows."""
+    assert TRAINED(evidence(episodes=(episode(x=x),)), KNOWN).message.args["n"] == n
 
 
 def test_images_of_another_dataset_fail() -> None:

@@ -112,6 +112,13 @@ def test_test_rows_among_training_rows_are_counted() -> None:
     assert (found.rows, found.train, found.test) == (40, 30, 10)
 
 
+def test_repeated_rows_are_one_image() -> None:
+    """Five images eight times are forty rows of five."""
+    found = looked_at(np.tile(SERVED.x_train[:5], (8, 1, 1)) / 255)
+    assert (found.train, found.distinct) == (40, 5)
+    assert looked_at(np.concatenate([SERVED.x_train, SERVED.x_test])).distinct == 60
+
+
 def test_an_image_in_both_splits_belongs_to_the_one_the_array_is_from() -> None:
     """Fashion-MNIST has near copies across its splits: evaluating on test must not count as train."""
     twins = ServedRows(
