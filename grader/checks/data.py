@@ -22,7 +22,7 @@ OBSERVED = Provenance.OBSERVED
 BEGINNING = 4
 """A stream that was not followed to its end must begin with one in so many of the images asked for."""
 DRAWN = 0.6
-"""Share of the images asked for that must be different: drawing as many with replacement leaves out a third."""
+"""Share of the images asked for that must be different: drawing with replacement leaves out a third."""
 NEAR_COPIES = 0.99
 """Above this share of different images nothing was repeated: data sets have some near copies."""
 _BEST_FIRST = {Status.PASSED: 0, Status.REVIEW: 1, Status.FAILED: 2}
