@@ -80,7 +80,7 @@ def computed(wanted: Wanted, cell: Cell, body: Body, loaded: Loaded) -> bool:
         source = "".join(cell.source.split())
         found = re.finditer(wanted.pattern, cell.output_text)
         return any("".join(match[0].split()) not in source for match in found)
-    shown = list(_shown(body, loaded.bodies))
+    shown = list(shown_by(body, loaded.bodies))
     output = cell.output_text
     for text in _typed(shown):
         output = output.replace(text, " ", 1) if re.search(wanted.pattern, text) else output
@@ -93,18 +93,18 @@ def computed(wanted: Wanted, cell: Cell, body: Body, loaded: Loaded) -> bool:
     return bool(reads & (loaded.read(split) | loaded.calls | _ANYTHING) or _MAGIC.search(cell.source))
 
 
-def _shown(body: Body, bodies: Iterable[Body]) -> Iterator[ast.expr]:
+def shown_by(body: Body, bodies: Iterable[Body], calls: frozenset[str] = PRINTING) -> Iterator[ast.expr]:
     """The expressions whose value a cell prints or displays, in the functions that it calls as well."""
-    nodes = _with_functions(body, bodies)
-    yield from (n for n in nodes if isinstance(n, ast.Call) and names([n.func]) & PRINTING)
-    lines = [statement.value for statement in body if isinstance(statement, ast.Expr)]
-    for value in lines:
+    nodes = with_functions(body, bodies)
+    yield from (n for n in nodes if isinstance(n, ast.Call) and names([n.func]) & calls)
+    for line in (statement for statement in body if isinstance(statement, ast.Expr)):
+        value = line.value
         # IPython shows the last line, or all where it is told to; calling a method shows nothing by itself.
-        if value is lines[-1] or not (isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute)):
+        if line is body[-1] or not (isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute)):
             yield value
 
 
-def _with_functions(body: Body, bodies: Iterable[Body]) -> list[ast.AST]:
+def with_functions(body: Body, bodies: Iterable[Body]) -> list[ast.AST]:
     """The nodes that a cell evaluates, those of the notebook's functions that it names among them."""
     made = {f.name: f for one in bodies for f in functions(one)}
     nodes = list(executed(body, perhaps=True))

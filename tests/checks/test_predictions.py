@@ -9,7 +9,7 @@ import pytest
 
 from grader.checks.predictions import NamedClass, Predicted, class_names
 from grader.checks.select import Where
-from grader.model.evidence import Cell, Episode, Prediction
+from grader.model.evidence import Axes, Cell, Episode, Figure, Prediction
 from grader.model.result import CheckResult, Status
 
 from .factory import (
@@ -130,6 +130,46 @@ def named(cells: tuple[Cell, ...], *nets: Episode) -> CheckResult:
         ("no argmax", (("print('Coat', 10)", "Coat 10"),), "named.absent"),
         ("only the number", (("np.argmax(p[10])", "4"),), "named.absent"),
         ("what the net does not say", (("class_names[np.argmax(p[10])]", "'Bag'"),), "named.other"),
+        (
+            "by way of the number",
+            (("i = np.argmax(p[10])\nprint(i, class_names[4])", "4 Coat"),),
+            "named.passed",
+        ),
+        (
+            "beside the true one",
+            (("print(class_names[np.argmax(p[10])], class_names[test_labels[10]])", "Coat Shirt"),),
+            "named.passed",
+        ),
+        (
+            "beside the true one, from a cell before",
+            (("n = class_names[np.argmax(p[10])]", ""), ("print(n, class_names[y[10]])", "Coat Shirt")),
+            "named.passed",
+        ),
+        (
+            "picked by hand",
+            (
+                (
+                    "np.argmax(p[10])\nprint(class_names[2], class_names[4], class_names[6])",
+                    "Pullover Coat Shirt",
+                ),
+            ),
+            "named.many",
+        ),
+        (
+            "picked in a loop",
+            (("np.argmax(p[10])\nfor i in (2, 4): print(class_names[i])", "Pullover\nCoat"),),
+            "named.many",
+        ),
+        (
+            "for each of many images",
+            (("for i in range(20):\n    print(i, class_names[np.argmax(p[i])])", "0 Bag\n10 Coat"),),
+            "named.many",
+        ),
+        (
+            "for each of many, this one not among them",
+            (("for i in range(5):\n    print(i, class_names[np.argmax(p[i])])", "0 Bag\n1 Shirt"),),
+            "named.absent",
+        ),
         ("the whole list", (("np.argmax(p[10]); print(class_names)", str(NAMES)),), "named.many"),
         (
             "a magic in the cell",
@@ -146,6 +186,35 @@ def named(cells: tuple[Cell, ...], *nets: Episode) -> CheckResult:
 def test_the_name_of_the_predicted_class(why: str, cells: tuple[tuple[str, str], ...], key: str) -> None:
     """Shown by code that takes the argmax of that row, and the same as the rebuilt net says."""
     assert named(shown(*cells)).message.key == key, why
+
+
+@pytest.mark.parametrize("written", [{"title": "Coat"}, {"xlabel": "Coat 97% (Shirt)"}])
+def test_a_name_may_be_written_on_a_figure(written: dict[str, str]) -> None:
+    """The tutorial writes it below the image."""
+    source = "plt.imshow(test_images[10])\nplt.title(class_names[np.argmax(p[10])])"
+    cells = shown((source, ""))
+    for cell, key in ((1, "named.passed"), (0, "named.absent")):
+        drawn = (Figure(cell, (Axes(**written),)),)  # type: ignore[arg-type]
+        ran = evidence(cells=cells, episodes=(COAT,), predictions=ASKED, figures=drawn)
+        assert NAMED(ran, expected()).message.key == key
+    typed = shown(("np.argmax(p[10])\nplt.title('Coat')", ""))
+    ran = evidence(cells=typed, episodes=(COAT,), predictions=ASKED, figures=(Figure(1, (Axes("Coat"),)),))
+    assert NAMED(ran, expected()).status is not Status.PASSED
+
+
+def test_figures_are_read_where_nothing_was_printed() -> None:
+    """The tutorial's samples, with their names below, may stand in the same cell."""
+    cells = shown(
+        ("for i in range(10): plt.xlabel(class_names[y[i]])\nprint(class_names[p[10].argmax()])", "Coat")
+    )
+    samples = (Figure(1, tuple(Axes(xlabel=name) for name in NAMES)),)
+    ran = evidence(cells=cells, episodes=(COAT,), predictions=ASKED, figures=samples)
+    assert NAMED(ran, expected()).message.key == "named.passed"
+    titled = shown(("plt.title(f'{class_names[p[10].argmax()]} ({class_names[y[10]]})')", ""))
+    ran = evidence(
+        cells=titled, episodes=(COAT,), predictions=ASKED, figures=(Figure(1, (Axes("Coat (Shirt)"),)),)
+    )
+    assert NAMED(ran, expected()).message.key == "named.passed"
 
 
 def test_a_name_within_another_name_is_not_said() -> None:
@@ -230,6 +299,8 @@ def test_a_comment_computes_nothing() -> None:
         f"nombres = {dict(enumerate(NAMES))}",
         f"%matplotlib inline\nnombres = {NAMES}",
         rf"x = '\d'; nombres = {NAMES}",
+        f"nombres = '{','.join(NAMES)}'.split(',')",
+        f"nombres = np.array('{', '.join(NAMES)}'.split(','))",
     ],
 )
 def test_ten_names_are_found_however_they_are_written(source: str) -> None:
