@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from grader.checks.base import Rule, code_runs, compare
+from grader.checks.drawing import DRAWING, ELSEWHERE, Drawn, held_in
+from grader.checks.mosaic import Image, Size, matched, tiles
 from grader.checks.select import Where
-from grader.checks.source import arguments, derived, ran
 from grader.checks.toys import toys
 from grader.model.evidence import Episode, Evidence, Figure, Provenance
 from grader.model.expected import Expected
@@ -18,14 +18,8 @@ from grader.model.result import CheckResult, Status
 from grader.model.text import Message
 
 MAPS = frozenset({"Conv2D", "MaxPooling2D", "AveragePooling2D", "SeparableConv2D", "DepthwiseConv2D"})
-DRAWING = frozenset({"imshow", "matshow", "pcolormesh", "heatmap"})
-
-
 CHANCE = 1.5
 """Times the share of right guesses that chance alone gives."""
-
-Size = tuple[int, int]
-Image = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +28,37 @@ class Map:
 
     kind: str
     size: Size
+    channels: int
     exposed: bool
     """Its output was computed: a model that returns it made a prediction."""
     drawn: bool
-    """Some image has the size of its maps, or of several side by side."""
+    """Some image has the size of its maps, or one that shows no other layer's that of several together."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the images of an exercise show of one network."""
+
+    maps: Sequence[Map]
+    images: Sequence[Image]
+    graph: Graph
+
+    @property
+    def drawn(self) -> int:
+        return sum(one.exposed and one.drawn for one in self.maps)
+
+    @property
+    def share(self) -> Fraction:
+        return Fraction(self.drawn, len(self.maps)) if self.maps else Fraction(0)
+
+    @property
+    def untold(self) -> int:
+        """Layers that only images stand for which are of no layer whose output was computed."""
+        known = [one for one in self.maps if one.exposed]
+        others = {image for image in self.images if not any(_shows(image, one) for one in known)}
+        return sum(
+            not one.exposed and any(_shows(image, one) for image in others) for one in self.maps if one.drawn
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,20 +73,26 @@ class MapsShown(Rule):
         slight = toys(self.where, evidence, expected)
         earlier = (e for e in evidence.episodes if not self.where.follows(evidence, e.cell))
         nets = [e for e in earlier if e.model not in slight]
-        drawn_of = [(net, _images(evidence, self.where, blank=_learned_nothing(net))) for net in nets]
-        found = [
-            (maps(net.graph, images, exposed(evidence, {net.model})), images)
-            for net, images in drawn_of
-            if images
+        cells = (cell.index for cell in evidence.cells if not self.where.follows(evidence, cell.index))
+        drawn = Drawn(evidence, frozenset(cells))
+        of_layers = drawn.of_layers(DRAWING)
+        seen = [
+            _Seen(_complete(net, images, exposed(evidence, {net.model}), framed=of_layers), images, net.graph)
+            for net in nets
+            for images in [_images(drawn, self.where, blank=_learned_nothing(net))]
         ]
+        found = [one for one in seen if one.images] or (seen if drawn.of_layers(ELSEWHERE) else [])
         if not found:
             return self.failed("figures.none", hint=Message("figures.hint"))
-        best, images = max(found, key=lambda each: (_share(each[0]), _untold(*each)))
-        drawn = sum(one.exposed and one.drawn for one in best)
-        untold = _untold(best, images)
-        if untold:
+        return self._judged(max(found, key=lambda one: (one.share, one.untold)), drawn)
+
+    def _judged(self, best: _Seen, drawn: Drawn) -> CheckResult:
+        n, total = best.drawn, len(best.maps)
+        if best.untold:
             # Images of the right size that no activation was computed for: noise would look the same.
-            return self.review("figures.untold", n=drawn + untold, total=len(best))
+            return self.review("figures.untold", n=n + best.untold, total=total)
+        if n < sum(one.exposed for one in best.maps) and _unread(best.graph, best.images, drawn):
+            return self.review("figures.unread", n=n, total=total)
         rows = tuple(
             compare(
                 "figures.layer",
@@ -74,15 +101,15 @@ class MapsShown(Rule):
                 Provenance.OBSERVED,
                 agrees=one.exposed and one.drawn,
             )
-            for one in best
+            for one in best.maps
         )
         return self.earned(
-            _share(best),
+            best.share,
             ("figures.passed", "figures.partial", "figures.failed"),
             comparisons=rows,
             hint=Message("figures.hint"),
-            n=drawn,
-            total=len(best),
+            n=n,
+            total=total,
         )
 
 
@@ -91,29 +118,38 @@ def exposed(evidence: Evidence, serials: set[int]) -> set[int]:
     return {at for p in evidence.predictions for serial, at in p.exposes if serial in serials}
 
 
-def _share(found: Sequence[Map]) -> Fraction:
-    drawn = sum(one.exposed and one.drawn for one in found)
-    return Fraction(drawn, len(found)) if found else Fraction(0)
+def _complete(net: Episode, images: Sequence[Image], positions: set[int], *, framed: bool) -> list[Map]:
+    """The layers with what is plainly known of them; framed images as well where these complete it.
+
+    With frames nearly every size will do for a small map: a few of them say nothing of what is missing.
+    """
+    plain = maps(net.graph, images, positions, framed=False)
+    if not framed:
+        return plain
+    all_of_them = maps(net.graph, images, positions, framed=True)
+    return all_of_them if all(one.drawn for one in all_of_them if one.exposed) else plain
 
 
-def _untold(found: Sequence[Map], images: set[Image]) -> int:
-    """Layers that only images stand for which are of no layer whose output was computed."""
-    known = [one.size for one in found if one.exposed]
-    others = {i for i in images if not any(_shows(i, size) for size in known)}
-    return sum(not one.exposed and any(_shows(i, one.size) for i in others) for one in found if one.drawn)
+def _unread(graph: Graph, images: Sequence[Image], drawn: Drawn) -> bool:
+    """Whether maps may be shown in another size than theirs: enlarged, padded, all in one image or a file."""
+    exact = {size for layer in graph.layers if (size := _map_size(layer))}
+    # Images of the right size may be another layer's, made as large.
+    odd = drawn.resized or any(not _vectors(graph, image) for image in _mosaics(graph, images, exact))
+    return (bool(images) and odd and drawn.of_layers(DRAWING)) or drawn.of_layers(ELSEWHERE)
 
 
-def _images(evidence: Evidence, where: Where, *, blank: bool) -> set[Image]:
+def _images(drawn: Drawn, where: Where, *, blank: bool) -> list[Image]:
     """Shapes of the images drawn in the exercise; where it drew none, anywhere before the next one."""
-    cells = where.cells(evidence)
-    inside = _shapes((f for f in evidence.figures if cells and f.cell in cells), blank=blank)
-    before = (f for f in evidence.figures if not where.follows(evidence, f.cell))
-    return inside or _shapes(before, blank=blank)
+    cells = where.cells(drawn.evidence)
+    before = [f for f in drawn.evidence.figures if not where.follows(drawn.evidence, f.cell)]
+    inside = _shapes(drawn, (f for f in before if cells and f.cell in cells), blank=blank)
+    return inside or _shapes(drawn, before, blank=blank)
 
 
-def _shapes(figures: Iterable[Figure], *, blank: bool) -> set[Image]:
-    """Of the images that show something, or of all."""
-    return {s for f in figures for a in f.axes for s in (a.images if blank else a.pictures)}
+def _shapes(drawn: Drawn, figures: Iterable[Figure], *, blank: bool) -> list[Image]:
+    """Of the images that show something, or of all; what comes from no network is no map."""
+    own = (f for f in figures if not drawn.foreign(f.cell))
+    return [s for f in own for a in f.axes for s in (a.images if blank else a.pictures)]
 
 
 def _learned_nothing(net: Episode) -> bool:
@@ -124,42 +160,57 @@ def _learned_nothing(net: Episode) -> bool:
     return accuracy is not None and classes is not None and accuracy * classes < CHANCE
 
 
-def maps(graph: Graph, images: set[Image], positions: set[int]) -> list[Map]:
-    """The layers of a network that give feature maps, each with what is known of it."""
-    sizes = [(at, layer.kind, size) for at, layer in enumerate(graph.layers) if (size := _map_size(layer))]
-    exact = {size for *_, size in sizes}
-    # An image that is one layer's map to the pixel is not a mosaic of a smaller layer's; neither is one
-    # with as many rows and columns as there are classes, which is a confusion matrix.
-    classes = {(n, n) for layer in graph.layers[-1:] for n in layer.output_shape[-1:]}
-    mosaics = [i for i in images if len(i) in {2, 3} and i[:2] not in exact and i[:2] not in classes]
+def maps(graph: Graph, images: Sequence[Image], positions: set[int], *, framed: bool) -> list[Map]:
+    """The layers of a network that give feature maps, each with what is known of it.
+
+    Args:
+        framed: see `grader.checks.mosaic.tiles`.
+    """
+    layers = {at: layer for at, layer in enumerate(graph.layers) if _map_size(layer)}
+    sizes = {at: size for at, layer in layers.items() if (size := _map_size(layer))}
+    exact = {at for at, size in sizes.items() if any(image[:2] == size for image in images)}
+    mosaics = _mosaics(graph, images, set(sizes.values()))
+    # Those whose output was computed first: they are what counts.
+    rest = sorted(sizes.keys() - exact, key=lambda at: (at not in positions, at))
+
+    def fits(at: int, image: Image) -> bool:
+        within = framed and not _vectors(graph, image)
+        return tiles(image, sizes[at], _channels(layers[at]), framed=within)
+
+    shown = exact | matched(rest, mosaics, fits)
     return [
-        Map(
-            kind,
-            size,
-            at in positions,
-            any(i[:2] == size for i in images) or any(_tiles(m[:2], size) for m in mosaics),
-        )
-        for at, kind, size in sizes
+        Map(layer.kind, sizes[at], _channels(layer), at in positions, at in shown)
+        for at, layer in layers.items()
     ]
 
 
-def _shows(image: Image, size: Size) -> bool:
-    return image[:2] == size or (len(image) in {2, 3} and _tiles(image[:2], size))
+def _mosaics(graph: Graph, images: Iterable[Image], exact: set[Size]) -> list[Image]:
+    """The images that may show several maps: not one layer's to the pixel, no input image, and none with
+    as many rows and columns as there are classes, which is a confusion matrix."""
+    classes = {(n, n) for layer in graph.layers[-1:] for n in layer.output_shape[-1:]}
+    inputs = {layer.output_shape[:2] for layer in graph.layers if layer.kind == "InputLayer"}
+    return [image for image in images if image[:2] not in exact | classes | inputs]
 
 
-def _map_size(layer: Layer) -> tuple[int, int] | None:
+def _vectors(graph: Graph, image: Image) -> bool:
+    """Whether an image may be outputs that have no maps: a row for each input, or a square of one."""
+    units = {n for layer in graph.layers if len(layer.output_shape) == 1 for n in layer.output_shape if n}
+    return 1 in image[:2] or bool({image[0], image[1], image[0] * image[1]} & units)
+
+
+def _shows(image: Image, one: Map) -> bool:
+    return image[:2] == one.size or tiles(image, one.size, one.channels, framed=False)
+
+
+def _map_size(layer: Layer) -> Size | None:
     shape = layer.output_shape
     if layer.kind in MAPS and len(shape) == 3 and shape[0] and shape[1]:
         return shape[0], shape[1]
     return None
 
 
-def _tiles(mosaic: tuple[int, ...], size: tuple[int, int]) -> bool:
-    """Whether an image is several maps side by side, with a line between them or not."""
-    return all(
-        pixels >= side > 2 and (pixels % side == 0 or (pixels + 1) % (side + 1) == 0)
-        for pixels, side in zip(mosaic, size, strict=True)
-    )
+def _channels(layer: Layer) -> int:
+    return layer.output_shape[-1] or 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,31 +228,43 @@ class SomeLayerShown(Rule):
         episode = self.where.training(evidence, expected)
         if episode is None:
             return self.failed("training.absent")
-        images = self._images(evidence, episode)
+        drawn = self._drawn(evidence, episode)
+        images = self._images(drawn, episode)
         same = {e.model for e in self.where.tries(evidence, expected)}
-        found = maps(episode.graph, images, exposed(evidence, same))
-        right = bool(_kernels(episode.graph) & images) or any(one.drawn for one in found)
-        if any(one.exposed and one.drawn for one in found) or (right and self._comes_from(evidence, episode)):
+        framed = drawn.of_layers(DRAWING)
+        found = maps(episode.graph, images, exposed(evidence, same), framed=framed)
+        right = _kernels_shown(episode.graph, images, framed=framed) or any(one.drawn for one in found)
+        computed = any(one.exposed and one.drawn for one in found)
+        if computed or (right and drawn.comes_from(held_in(episode.names), DRAWING)):
             return self.passed("layer_shown.passed", episode=episode.number)
         if right:
             return self.review("layer_shown.untold", episode=episode.number)
+        if _unread(episode.graph, images, drawn):
+            return self.review("layer_shown.unread", episode=episode.number)
         return self.failed("layer_shown.failed", episode=episode.number, hint=Message("figures.hint"))
 
-    def _comes_from(self, evidence: Evidence, episode: Episode) -> bool:
-        """Whether what the code draws is computed from a network: a layer called by itself, its weights."""
-        since = [cell for cell in evidence.cells if cell.index >= episode.cell]
-        bodies = [body for cell in since if (body := ran(evidence, cell))]
-        # "exp4.red", "redes['alexnet']": the variable, and the last attribute.
-        held = {part for name in episode.names for part in re.findall(r"[^\W\d]\w*", name)}
-        return bool(derived(bodies, held) & arguments(bodies, DRAWING))
-
-    def _images(self, evidence: Evidence, episode: Episode) -> set[tuple[int, ...]]:
+    def _drawn(self, evidence: Evidence, episode: Episode) -> Drawn:
         """Only what was drawn in the region or after the training: earlier maps are another net's."""
         cells = self.where.cells(evidence)
-        drawn = (f for f in evidence.figures if (f.cell in cells if cells else f.cell >= episode.cell))
-        return _shapes(drawn, blank=_learned_nothing(episode))
+        since = (c.index for c in evidence.cells if (c.index in cells if cells else c.index >= episode.cell))
+        return Drawn(evidence, frozenset(since))
+
+    def _images(self, drawn: Drawn, episode: Episode) -> list[Image]:
+        figures = (figure for figure in drawn.evidence.figures if figure.cell in drawn.cells)
+        return _shapes(drawn, figures, blank=_learned_nothing(episode))
 
 
-def _kernels(graph: Graph) -> set[tuple[int, ...]]:
-    windows = (layer.config.get("kernel_size") for layer in graph.layers if layer.kind == "Conv2D")
-    return {tuple(int(n) for n in w) for w in windows if isinstance(w, tuple)}
+def _kernels_shown(graph: Graph, images: Sequence[Image], *, framed: bool) -> bool:
+    """Whether an image is a kernel of a convolution, or several: the latter where it is known to come from
+    the network."""
+    windows = {
+        tuple(int(n) for n in window): _channels(layer)
+        for layer in graph.layers
+        if layer.kind == "Conv2D" and isinstance(window := layer.config.get("kernel_size"), tuple)
+    }
+    if windows.keys() & set(images):
+        return True
+    maps_of = {size for layer in graph.layers if (size := _map_size(layer))}
+    mosaics = [i for i in _mosaics(graph, images, maps_of) if framed and not _vectors(graph, i)]
+    sized = {(window[0], window[1]): n for window, n in windows.items() if len(window) == 2}
+    return any(tiles(image, size, n, framed=True) for image in set(mosaics) for size, n in sized.items())

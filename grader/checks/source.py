@@ -31,6 +31,8 @@ _CELL_MAGIC = re.compile(r"\s*%%(\w*)[^\n]*\n?")
 _NOT_RUN = re.compile(r"cell (\d+) was not run")
 _PLAIN = frozenset({"range", "len", "bool", "int", "list", "tuple"})
 """What only rewrites what is written behind it."""
+_PUTS = frozenset({"append", "appendleft", "extend", "insert", "update", "setdefault", "paste"})
+"""Methods that put what they are given into what they belong to."""
 _LEAVES = ast.Return | ast.Raise | ast.Break | ast.Continue
 _LATER = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 _LOOPS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -201,7 +203,7 @@ def returned(bodies: Sequence[Sequence[ast.stmt]], called: str) -> set[str]:
         if isinstance(node, ast.Assign):
             read = _read(node.value)
             parts = not any(isinstance(n, ast.Call) for n in ast.walk(node.value))
-            flows.append((read if parts else read & calls, {t for one in node.targets for t in _bound(one)}))
+            flows.append((read if parts else read & calls, {t for one in node.targets for t in bound(one)}))
     return _reached(flows, calls)
 
 
@@ -223,11 +225,13 @@ def _flows(node: ast.AST, made: Mapping[str, ast.FunctionDef]) -> Iterator[Flow]
     """(names that are read, names that get what comes of them) of one node."""
     match node:
         case ast.Assign(targets=targets, value=value):
-            yield _read(value), {name for target in targets for name in _bound(target)}
+            yield _read(value), {name for target in targets for name in bound(target)}
         case ast.AugAssign(target=target, value=value) | ast.NamedExpr(target=target, value=value):
-            yield _read(value), _bound(target)
+            yield _read(value), bound(target)
         case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
-            yield _read(value), _bound(target)
+            yield _read(value), bound(target)
+        case ast.Call(func=ast.Attribute(value=held, attr=name), args=[_, *_] as given) if name in _PUTS:
+            yield {one for value in given for one in _read(value)}, bound(held)
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in made:
             yield _read(node), {a.arg for a in ast.walk(made[name].args) if isinstance(a, ast.arg)}
         case ast.FunctionDef() | ast.ClassDef():
@@ -241,7 +245,7 @@ def _read(node: ast.AST) -> set[str]:
     return names(list(ast.walk(node)))
 
 
-def _bound(target: ast.AST) -> set[str]:
+def bound(target: ast.AST) -> set[str]:
     """Names and attributes that an assignment gives a value."""
     nodes = list(ast.walk(target))
     return {n.id for n in nodes if isinstance(n, ast.Name)} | {

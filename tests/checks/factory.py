@@ -169,7 +169,7 @@ def episode(number: int = 0, net: Graph = TUTORIAL, **fields: object) -> Episode
 
 
 def model(serial: int = 0, net: Graph = TUTORIAL, cell: int = 0, **fields: object) -> BuiltModel:
-    return BuiltModel(serial, cell, (), net, **fields)  # type: ignore[arg-type]
+    return BuiltModel(serial, cell, graph=net, **{"names": (), **fields})  # type: ignore[arg-type]
 
 
 def evaluation(

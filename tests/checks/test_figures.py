@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
+import msgspec
 import pytest
 
 from grader.checks.figures import MapsShown, SomeLayerShown
 from grader.checks.select import Where
-from grader.model.evidence import Axes, Figure
+from grader.model.evidence import Axes, Evidence, Figure
 from grader.model.expected import Expected
 from grader.model.result import Status
 
@@ -22,6 +23,7 @@ from .factory import (
     evidence,
     expected,
     figure,
+    model,
     notebook,
     prediction,
     verified,
@@ -192,6 +194,123 @@ def test_what_is_drawn_must_come_from_the_network(
         LAYER(evidence(cells=cells, episodes=(net,), figures=(figure(image, cell=2),)), KNOWN).status
         is status
     )
+
+
+IMPORTS = """
+import keras
+import numpy as np
+import matplotlib.pyplot as plt
+(x_train, y_train), (x_test, y_test) = keras.datasets.fashion_mnist.load_data()
+x_test = x_test.reshape(-1, 28, 28, 1) / 255
+act = red_act.predict(x_test[:3])
+def f(m):
+    plt.imshow(m)
+"""
+
+
+def drew(source: str, *images: tuple[int, ...]) -> Evidence:
+    """A notebook that computed all activations, and what its last cell drew."""
+    cells = (code(0, IMPORTS), code(1, "red.fit(x_train, y_train)"), code(2, source))
+    return evidence(
+        cells=cells,
+        episodes=(episode(names=("red",), cell=1),),
+        models=(model(1, names=("red_act",), exposes=MADE[0].exposes),),
+        figures=(figure(*images, cell=2),) if images else (),
+        predictions=MADE,
+    )
+
+
+NOISE = [
+    "for n in (26, 13, 11, 5, 3):\n    plt.imshow(np.random.rand(n, n))",
+    "x = np.random.randint(0, 255, (9, 9)).astype('uint8')\nplt.imshow(x)",
+    "fig, ejes = plt.subplots(2)\nfor i, eje in enumerate(ejes.flat):\n    eje.imshow(x_test[i, :, :, 0])",
+    "imagenes = x_test[:9].squeeze()\nplt.imshow(imagenes[0], alpha=min(1, red.count_params()))",
+]
+NOT_TOLD = [
+    "plt.imshow(mapas(x_test[0]))",
+    "mapas = {}\nrellena(mapas)\nplt.imshow(mapas[0])",
+    "x = x_test\nx = g(x)\nplt.imshow(x[0])",
+    "plt.imshow(act[0])\nplt.imshow(x_test[0])",
+    "for a in act:\n    plt.imshow(a[0])",
+    "f(act[0])\nf(x_test[0])",
+    "muestra(red_act)\nplt.imshow(x_test[0])",
+    "x = x_test\nfor capa in red.layers:\n    x = capa(x)\n    plt.imshow(x[0])",
+    "lista = []\nfor a in act:\n    lista.append(a[0])\nplt.imshow(lista[0])",
+    "red.summary()",
+    "",
+]
+
+
+@pytest.mark.parametrize(
+    ("source", "status"), [(s, Status.FAILED) for s in NOISE] + [(s, Status.PASSED) for s in NOT_TOLD]
+)
+def test_noise_and_input_images_are_no_maps(source: str, status: Status) -> None:
+    """Where the code draws nothing else; what it leaves open is read by its size."""
+    ran = drew(source, *EACH)
+    assert MAPS(ran, KNOWN).status is status
+    assert LAYER(ran, KNOWN).status is status
+
+
+ALL = "for a in act:\n    plt.imshow(pega(a))"
+
+
+@pytest.mark.parametrize(
+    ("why", "source", "images", "key"),
+    [
+        (
+            "frames of two pixels",
+            ALL,
+            [(4 * (n + 2) + 2, 8 * (n + 2) + 2) for n, _ in EACH],
+            "figures.passed",
+        ),
+        ("enlarged", ALL, [(10 * n, 10 * n) for n, _ in EACH], "figures.passed"),
+        ("all to one size", ALL, [(100, 100)] * 5, "figures.unread"),
+        ("all in one image", "plt.imshow(np.vstack([pega(a) for a in act]))", [(520, 832)], "figures.unread"),
+        (
+            "all as large as the first",
+            "plt.imshow(cv2.resize(act[0], (26, 26)))",
+            [(26, 26)],
+            "figures.unread",
+        ),
+        ("to files", "for a in act:\n    plt.imsave('a.png', a[0])", [], "figures.unread"),
+        ("two layers", "plt.imshow(act[0])\nplt.imshow(act[1])", [(26, 26), (13, 13)], "figures.partial"),
+        ("two layers and a dense one", ALL, [(26, 26), (13, 13), (3, 64), (8, 8)], "figures.partial"),
+        ("in a size of nothing", "plt.imshow(x)", [(22, 61)], "figures.failed"),
+        ("one image for all layers", "plt.imshow(x)", [(4290, 4290)], "figures.partial"),
+        ("nothing", "red.summary()", [], "figures.none"),
+    ],
+)
+def test_maps_in_other_sizes(why: str, source: str, images: list[tuple[int, ...]], key: str) -> None:
+    """What comes from the layers is read as well as can be, and left to a person where it cannot."""
+    assert MAPS(drew(source, *images), KNOWN).message.key == key, why
+
+
+@pytest.mark.parametrize(
+    ("why", "source", "images", "key"),
+    [
+        (
+            "kernels in a row, padded",
+            "w = red.layers[0].kernel\nplt.imshow(fila(w))",
+            [(5, 80)],
+            "layer_shown.passed",
+        ),
+        ("to a file", "plt.imsave('mapa.png', act[0])", [], "layer_shown.unread"),
+        ("in an unknown size", "plt.imshow(enlarge(act[0]))", [(22, 61)], "layer_shown.unread"),
+        ("scores", "p = red.predict(x_test)\nsns.heatmap(p[:22])", [(22, 10)], "layer_shown.failed"),
+        ("classes", "p = red.predict(x_test)\nsns.heatmap(matriz(p))", [(10, 10)], "layer_shown.failed"),
+        ("something else", "plt.imshow(z, alpha=red.count_params())", [(22, 61)], "layer_shown.failed"),
+        ("to a file, something else", "plt.imsave('x.png', z)", [], "layer_shown.failed"),
+    ],
+)
+def test_a_layer_in_other_sizes(why: str, source: str, images: list[tuple[int, ...]], key: str) -> None:
+    """Filters and maps as people put them together; what is not drawn of the net is none of its."""
+    assert LAYER(drew(source, *images), KNOWN).message.key == key, why
+
+
+def test_transparency_is_not_what_is_drawn() -> None:
+    """A number of the network in another argument is no image of it."""
+    ran = drew("plt.imshow(z, alpha=min(1, red.count_params()))", (3, 3))
+    assert LAYER(msgspec.structs.replace(ran, predictions=()), KNOWN).status is Status.REVIEW
 
 
 def test_some_layer_in_its_region() -> None:
