@@ -101,9 +101,13 @@ class LeakAnswered(Rule):
         if episode is None:
             return self.failed("training.absent")
         leaked = leak(episode)
-        tries = {leak(e) for e in self.where.tries(evidence, expected)}
+        every = self.where.tries(evidence, expected)
+        tries = {leak(e) for e in every}
         if stance is Stance.UNCLEAR:
             return self.review("leak.unclear", episode=episode.number)
+        if not leaked and any(watched(evidence, e) for e in every):
+            # Like validation on test where the best weights are kept; harmless where it is only printed.
+            return self.review("leak.watched", episode=episode.number)
         if leaked is None or (None in tries and not leaked):
             return self.review("leak.untold", episode=episode.number)
         if tries == {True, False}:
@@ -143,6 +147,26 @@ def leak(episode: Episode) -> bool | None:
         return False
     clean = validation is not None and validation.seen_whole and validation.train and not validation.unknown
     return False if clean else None
+
+
+def watched(evidence: Evidence, episode: Episode) -> bool:
+    """Whether a net was measured on test images between the epochs of a training.
+
+    Before its first training has ended a net counts as untrained: measures of such that differ were taken
+    while it learned. Of a later training that cannot be told.
+    """
+    measures = [
+        tuple(sorted(call.results.items(), key=lambda item: item[0]))
+        for call in evidence.evaluations
+        if call.cell == episode.cell and call.model == episode.model and call.x.test and not call.trained
+    ]
+    asked = [
+        call
+        for call in evidence.predictions
+        if call.cell == episode.cell and call.model == episode.model and call.x.test and not call.trained
+    ]
+    by_callback = bool(episode.callbacks) and len(asked) >= max(2, episode.epochs)
+    return len(set(measures)) > 1 or by_callback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import pytest
 
 from grader.checks.data import LeakAnswered, Shown, TrainedOn, leak
 from grader.checks.select import Where
-from grader.model.evidence import Cell, DataLoad, Episode, Trace
+from grader.model.evidence import Cell, DataLoad, Episode, Evaluation, Trace
 from grader.model.expected import Expected
 from grader.model.result import Status
 
@@ -22,9 +22,11 @@ from .factory import (
     TUTORIAL,
     code,
     episode,
+    evaluation,
     evidence,
     expected,
     notebook,
+    prediction,
     seen,
     wanted,
 )
@@ -212,6 +214,39 @@ def test_without_a_run_or_a_training_the_answer_has_nothing_to_agree_with() -> N
 def test_what_is_a_leak(why: str, fields: dict[str, object], leaked: bool | None) -> None:
     """Test images in training or validation; None where they cannot be traced."""
     assert leak(episode(**fields)) is leaked, why
+
+
+def measures(*accuracies: float, cell: int = 2, trained: bool = False) -> tuple[Evaluation, ...]:
+    made = (evaluation(cell=cell, accuracy=accuracy) for accuracy in accuracies)
+    return tuple(msgspec.structs.replace(one, trained=trained) for one in made)
+
+
+@pytest.mark.parametrize(
+    ("why", "calls", "training", "key"),
+    [
+        ("in a callback, epoch by epoch", measures(0.6, 0.7, 0.8), CLEAN, "leak.watched"),
+        ("once, before it is trained", measures(0.1), CLEAN, "leak.clean.no"),
+        ("twice, before it is trained", measures(0.1, 0.1), CLEAN, "leak.clean.no"),
+        ("after each of several trainings", measures(0.6, 0.7, trained=True), CLEAN, "leak.clean.no"),
+        ("in another cell", measures(0.1, 0.2, cell=3), CLEAN, "leak.clean.no"),
+        ("beside validation on test", measures(0.6, 0.7, 0.8), LEAKED, "leak.leaked.no"),
+    ],
+)
+def test_testing_between_epochs_is_a_person_s(
+    why: str, calls: tuple[Evaluation, ...], training: Episode, key: str
+) -> None:
+    """Whoever keeps the best weights so has validated on test; whoever prints them has not."""
+    ran = evidence(cells=marked(NO), episodes=(training,), evaluations=calls)
+    assert LEAK(ran, KNOWN).message.key == key, why
+
+
+@pytest.mark.parametrize(("callbacks", "key"), [(("custom",), "leak.watched"), ((), "leak.clean.no")])
+def test_predicting_test_images_in_a_callback_is_the_same(callbacks: tuple[str, ...], key: str) -> None:
+    """As often as there are epochs; without a callback it was before."""
+    asked = tuple(msgspec.structs.replace(prediction(), trained=False) for _ in range(3))
+    training = msgspec.structs.replace(CLEAN, callbacks=callbacks)
+    ran = evidence(cells=marked(NO), episodes=(training,), predictions=asked)
+    assert LEAK(ran, KNOWN).message.key == key
 
 
 # ---- Shown ----------------------------------------------------------------------------------------
