@@ -69,9 +69,21 @@ class Drawn:
         exposing = {name for m in self.evidence.models if m.exposes for name in held_in(m.names)}
         return self.comes_from(exposing | _OF_LAYERS, calls)
 
+    @property
+    def by_layers(self) -> bool:
+        """Whether something is drawn that layers gave which the code calls one by one, without a model."""
+        nodes = [n for cell in self._cells for n in with_functions(self._body(cell), self._bodies)]
+        calls = [node for node in nodes if isinstance(node, ast.Call) and node.args]
+        layers = derived(self._bodies, {"layers", "get_layer"})
+        if any(not isinstance(call.func, ast.Attribute) and _values(call.func) & layers for call in calls):
+            return self.comes_from({"layers", "get_layer"}, DRAWING)
+        own = {name for n in self._nodes if isinstance(n, ast.ClassDef) for name in _attributes(n)}
+        called = {call.func.attr for call in calls if isinstance(call.func, ast.Attribute)}
+        return self.comes_from(called & own, DRAWING)
+
     @cached_property
     def resized(self) -> bool:
-        """Whether something is drawn that comes from a network's layers, where sizes are changed."""
+        """Whether the cells change the size of something."""
         nodes = [n for cell in self._cells for n in with_functions(self._body(cell), self._bodies)]
         return bool(names(nodes) & RESIZING)
 
@@ -188,6 +200,12 @@ class Drawn:
         if not {n.id for n in nodes if isinstance(n, ast.Name)} <= known:
             return False
         return not any(isinstance(n, ast.Lambda | ast.Await | ast.Yield) for n in nodes)
+
+
+def _attributes(made: ast.ClassDef) -> set[str]:
+    """What the methods of a class put into `self`."""
+    given = (n for n in ast.walk(made) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
+    return {n.attr for n in given if isinstance(n.value, ast.Name) and n.value.id == "self"}
 
 
 def _of_library(module: str) -> bool:

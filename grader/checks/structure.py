@@ -16,6 +16,7 @@ from grader.checks.architecture import (
     sure,
 )
 from grader.checks.base import Rule, code_runs, compare
+from grader.checks.drawing import Drawn
 from grader.checks.layers import closed, judged
 from grader.checks.select import Where, learned, on_few_rows, same_network, trained_part
 from grader.checks.toys import toys
@@ -270,4 +271,7 @@ class SeveralInputs(Rule):
         seen = max(max(batches.values(), default=0), len(batches))
         if seen >= self.at_least:
             return self.passed("inputs.passed", n=seen)
+        before = (cell.index for cell in evidence.cells if not self.where.follows(evidence, cell.index))
+        if not calls and Drawn(evidence, frozenset(before)).by_layers:
+            return self.review("inputs.untold")
         return self.failed("inputs.failed", n=seen, at_least=self.at_least)

@@ -8,6 +8,7 @@ from fractions import Fraction
 import msgspec
 import pytest
 
+from grader.checks.drawing import Drawn
 from grader.checks.figures import MapsShown, SomeLayerShown
 from grader.checks.select import Where
 from grader.model.evidence import Axes, Evidence, Figure
@@ -311,6 +312,27 @@ def test_transparency_is_not_what_is_drawn() -> None:
     """A number of the network in another argument is no image of it."""
     ran = drew("plt.imshow(z, alpha=min(1, red.count_params()))", (3, 3))
     assert LAYER(msgspec.structs.replace(ran, predictions=()), KNOWN).status is Status.REVIEW
+
+
+@pytest.mark.parametrize(
+    ("source", "by_layers"),
+    [
+        ("x = x_test\nfor capa in red.layers:\n    x = capa(x)\n    plt.imshow(x[0])", True),
+        ("plt.imshow(red.layers[0](x_test[:3])[0])", True),
+        ("def dibuja(i):\n    a = red.get_layer('c')(x_test[i])\n    plt.imshow(a)\ndibuja(3)", True),
+        (
+            "class Red:\n  def __init__(self):\n    self.c1 = Conv2D(3)\nplt.imshow(Red().c1(x_test)[0])",
+            True,
+        ),
+        ("plt.imshow(red.layers[0].get_weights()[0])", False),
+        ("for capa in red.layers:\n    print(capa.name)\nplt.imshow(x_test[0])", False),
+        ("y = red.layers[0](x_test)\nplt.imshow(x_test[0])", False),
+        ("plt.imshow(red.predict(x_test))", False),
+    ],
+)
+def test_layers_called_by_themselves_are_seen_in_the_code(source: str, by_layers: bool) -> None:
+    """They leave no other trace."""
+    assert Drawn(drew(source), frozenset({2})).by_layers is by_layers
 
 
 def test_some_layer_in_its_region() -> None:

@@ -23,6 +23,7 @@ from .factory import (
     TITLE,
     TUTORIAL,
     alexnet,
+    code,
     compiled,
     conv,
     dense,
@@ -449,6 +450,13 @@ def test_activations_of_two_different_images_are_several(
 def test_plain_predictions_are_no_activations() -> None:
     """Predicting the whole test set shows no layer's output."""
     assert INPUTS(evidence(predictions=(prediction(0, x_distinct=10_000),)), KNOWN).status is Status.FAILED
+
+
+def test_layers_called_one_by_one_leave_the_number_of_images_to_a_person() -> None:
+    """No prediction tells of how many they were computed."""
+    by_hand = code(1, "x = x_test[:3]\nfor capa in red.layers:\n    x = capa(x)\n    plt.imshow(x[0])")
+    assert INPUTS(evidence(cells=(by_hand,)), KNOWN).message.key == "inputs.untold"
+    assert INPUTS(evidence(cells=(code(1, "plt.imshow(x_test[0])"),)), KNOWN).status is Status.FAILED
 
 
 def test_observed_parameters_where_nothing_was_rebuilt() -> None:
