@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from grader.checks.displayed import LOADER, PRINTING, Body, with_functions
-from grader.checks.source import bound, derived, executed, functions, names, ran
+from grader.checks.source import bound, derived, executed, functions, names, ran, reached
 from grader.model.evidence import Cell, Evidence
 
 DRAWING = frozenset({"imshow", "matshow", "pcolor", "pcolormesh", "heatmap"})
@@ -90,6 +90,15 @@ class Drawn:
     def foreign(self, cell: int) -> bool:
         """Whether all that a cell draws is noise, or images that no network has seen to; not where it
         cannot be told."""
+        if cell not in self._known:
+            self._known[cell] = self._all_foreign(cell)
+        return self._known[cell]
+
+    @cached_property
+    def _known(self) -> dict[int, bool]:
+        return {}
+
+    def _all_foreign(self, cell: int) -> bool:
         found = next((one for one in self.evidence.cells if one.index == cell), None)
         if found is None:
             return False
@@ -170,36 +179,27 @@ class Drawn:
     def _plain(self) -> set[str]:
         """Names that are only ever given noise, loaded data, constants, or what libraries make of these."""
         kept = set(self._bindings) - self._modules - self._network
-        while True:
-            stained = {n for n in kept if not all(self._clean(value, kept) for value in self._bindings[n])}
-            if not stained:
-                return kept
-            kept -= stained
+        given = [(name, value) for name in kept for value in self._bindings[name]]
+        stained = {name for name, value in given if not self._clean(value, kept)}
+        return kept - reached((({*_ids(value)}, {name}) for name, value in given), stained)
 
     @cached_property
     def _others(self) -> set[str]:
         """Of those, the names that hold noise or loaded data."""
-        found = set[str]()
-        while True:
-            more = {
-                name
-                for name in self._plain - found
-                if any(_read(value) & (found | _RANDOM | {LOADER}) for value in self._bindings[name])
-            }
-            if not more:
-                return found
-            found |= more
+        given = [(name, value) for name in self._plain for value in self._bindings[name]]
+        roots = {name for name, value in given if _read(value) & (_RANDOM | {LOADER})}
+        return reached((({*_ids(value)}, {name}) for name, value in given), roots)
 
     def _clean(self, value: ast.expr, plain: set[str]) -> bool:
         """Whether an expression is computed from such names alone, by libraries."""
         known = plain | self._modules | _BUILTINS | _RANDOM
-        nodes = list(ast.walk(value))
-        if names(nodes) & self._network:
-            return False
         # What a comprehension binds is among the names that are kept.
-        if not {n.id for n in nodes if isinstance(n, ast.Name)} <= known:
-            return False
-        return not any(isinstance(n, ast.Lambda | ast.Await | ast.Yield) for n in nodes)
+        foreign = _ids(value) <= known and not _read(value) & self._network
+        return foreign and not any(isinstance(n, ast.Lambda | ast.Await | ast.Yield) for n in ast.walk(value))
+
+
+def _ids(value: ast.expr) -> set[str]:
+    return {n.id for n in ast.walk(value) if isinstance(n, ast.Name)}
 
 
 def _attributes(made: ast.ClassDef) -> set[str]:

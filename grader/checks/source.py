@@ -189,7 +189,7 @@ def derived(bodies: Sequence[Sequence[ast.stmt]], roots: set[str]) -> set[str]:
     made = {f.name: f for body in bodies for f in functions(body)}
     inner = [f.body for f in made.values()]
     nodes = [n for body in (*bodies, *inner) for n in executed(body, perhaps=True)]
-    return _reached((flow for node in nodes for flow in _flows(node, made)), roots)
+    return reached((flow for node in nodes for flow in _flows(node, made)), roots)
 
 
 def returned(bodies: Sequence[Sequence[ast.stmt]], called: str) -> set[str]:
@@ -204,10 +204,10 @@ def returned(bodies: Sequence[Sequence[ast.stmt]], called: str) -> set[str]:
             read = _read(node.value)
             parts = not any(isinstance(n, ast.Call) for n in ast.walk(node.value))
             flows.append((read if parts else read & calls, {t for one in node.targets for t in bound(one)}))
-    return _reached(flows, calls)
+    return reached(flows, calls)
 
 
-def _reached(flows: Iterable[Flow], roots: set[str]) -> set[str]:
+def reached(flows: Iterable[Flow], roots: set[str]) -> set[str]:
     """The roots, and every name that something of them flows to."""
     leads: dict[str, set[str]] = {}
     for sources, targets in flows:
@@ -251,15 +251,3 @@ def bound(target: ast.AST) -> set[str]:
     return {n.id for n in nodes if isinstance(n, ast.Name)} | {
         n.attr for n in nodes if isinstance(n, ast.Attribute)
     }
-
-
-def arguments(bodies: Sequence[Sequence[ast.stmt]], called: frozenset[str]) -> set[str]:
-    """Names read in the arguments of calls of these functions and methods."""
-    inner = [f.body for body in bodies for f in functions(body)]
-    calls = [
-        n
-        for body in (*bodies, *inner)
-        for n in executed(body, perhaps=True)
-        if isinstance(n, ast.Call) and names([n.func]) & called
-    ]
-    return {name for call in calls for given in (*call.args, *call.keywords) for name in _read(given)}
