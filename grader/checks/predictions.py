@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from grader.checks.base import Rule, code_runs, compare
-from grader.checks.evaluated import of_test
 from grader.checks.displayed import PRINTING, shown_by, with_functions
+from grader.checks.evaluated import of_test
 from grader.checks.select import Where, behind
 from grader.checks.source import assigned, derived, executed, functions, names, ran
 from grader.model.evidence import Cell, Evidence, Prediction, Provenance
