@@ -30,7 +30,7 @@ def describe(keras: Any, model: Any) -> dict[str, Any] | None:
     if not getattr(model, "compiled", False):
         return None
     return {
-        "optimizer": optimizer(model.optimizer),
+        "optimizer": optimizer(getattr(model, "optimizer", None)),
         "loss": loss(keras, getattr(model, "loss", None)),
         "metrics": [name[:200] for name in _metrics(keras, model)][:MOST_METRICS],
     }

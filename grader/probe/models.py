@@ -202,7 +202,7 @@ MAX_EXPOSED = 2000
 
 
 def install(probe: Probe, keras: Any) -> None:
-    """Wrap what students call on a model, at class level: own subclasses and `super()` go through it."""
+    """Wrap what students call on a model, for all classes: own subclasses and `super()` go through it."""
     library.note(keras)
     models = Models(probe, keras)
     model = keras.Model
@@ -212,7 +212,7 @@ def install(probe: Probe, keras: Any) -> None:
     guard.wrap(model, "fit", functools.partial(fit.wrapped, models))
     guard.wrap(model, "evaluate", functools.partial(calls.evaluate, models))
     guard.wrap(model, "predict", functools.partial(calls.predict, models))
-    guard.wrap(model, "__call__", functools.partial(calls.call, models))
+    guard.cover(model, "__call__", functools.partial(calls.call, models))  # every layer has this one
     by_batch = batches.Batches(models)
     guard.wrap(model, "train_on_batch", by_batch.train)
     guard.wrap(model, "test_on_batch", by_batch.test)

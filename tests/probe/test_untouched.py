@@ -13,15 +13,15 @@ from driver import NO_CAPS, UNPRIVILEGED, run_cells, served
 
 SEEDED = "import keras; keras.utils.set_random_seed(1)"
 PROGRAM = """
-import hashlib, numpy as np, keras, tensorflow as tf
+import hashlib, tempfile, numpy as np, keras, tensorflow as tf
 from keras import layers
 x = np.random.default_rng(0).random((200, 12)).astype("float32"); y = (x.sum(1) > 6).astype(int)
 def digest(model):
     parts = [np.ascontiguousarray(w).tobytes() for w in model.get_weights()]
     return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
 class Net(keras.Model):
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
         self.b, self.d, self.a = layers.Dense(2), layers.Dropout(0.5), layers.Dense(8, activation="relu")
     def call(self, inputs, training=False):
         return self.b(self.d(self.a(inputs), training=training))
@@ -32,13 +32,21 @@ models = [
     keras.Sequential([layers.Dense(8), layers.BatchNormalization(), layers.Dense(2)]),
     Net(),
 ]
-lines = []
+lines, folder = [], tempfile.mkdtemp()
 for model in models:
     model.compile("adam", loss, metrics=["accuracy"])
     history = model.fit(x, y, epochs=2, verbose=0, validation_split=0.2)
     lines += [digest(model), str(history.history), str(model.evaluate(x, y, verbose=0))]
     lines += [str(model.predict(x, verbose=0).sum())]
     lines += [str([v.path for v in (*model.variables, *model.metrics_variables, *model.optimizer.variables)])]
+    model.save(f"{folder}/net.keras")
+    again = keras.models.load_model(f"{folder}/net.keras", custom_objects={"Net": Net})
+    lines += [str(again.compiled), digest(again), str(again.evaluate(x, y, verbose=0))]
+    lines += [str(again.predict(x, verbose=0).sum())]
+    lines += [str(again.fit(x, y, epochs=1, verbose=0).history), digest(again)]
+methods = ("compile", "fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch")
+bases = [cls for cls in keras.Model.__mro__ if cls.__name__.endswith("Trainer")]
+lines += [f"{m} {c.__name__} {getattr(keras.Model, m) is getattr(c, m)}" for m in methods for c in bases]
 ds = tf.data.Dataset.from_tensor_slices((x, y)).batch(16)
 model.fit(ds, epochs=1, verbose=0)
 lines += [digest(model), layers.Dense(1).name, str(np.random.rand())]
@@ -66,7 +74,7 @@ def alone(folder: Path) -> str:
 
 
 def test_weights_histories_predictions_and_names_are_the_same():
-    """Eager, deferred and subclassed models, arrays and data sets: digit for digit."""
+    """Eager, deferred, subclassed and loaded models, arrays and data sets: digit for digit."""
     run = run_cells([PROGRAM], NO_CAPS, seed=1)
     assert run.trouble == ""
     assert run.cells[0].ok, run.cells[0].error
