@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from grader.evidence import wire
 from grader.evidence.gate import Frame
+from grader.evidence.origin import Origin, Origins
 from grader.evidence.trace import SeenArray, SeenLabels, ServedRows, trace
 from grader.model import evidence as ev
 from grader.model.graph import Graph
@@ -35,12 +36,18 @@ class _Reader:
 
     served: ServedRows
     code_cells: tuple[int, ...]
+    trainings: frozenset[int]
+    """Nets that any fit of the run trains."""
     arrays: dict[str, SeenArray] = field(default_factory=dict)
     labels: dict[str, SeenLabels] = field(default_factory=dict)
     models: dict[int, wire.Model] = field(default_factory=dict)
     trained: set[int] = field(default_factory=set)
     names: dict[int, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     traces: dict[tuple[str, str], ev.Trace] = field(default_factory=dict)
+    origins: Origins = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.origins = Origins(self.trainings, self.models)
 
     def cell(self, ordinal: int) -> int:
         """Index in the notebook of the n-th code cell run; -1 when there is none such."""
@@ -67,7 +74,7 @@ def assemble(
     Returns:
         the evidence, and the weights of its episodes for the rebuild.
     """
-    reader = _Reader(served, code_cells)
+    reader = _Reader(served, code_cells, _trainings(frames))
     _read_names(reader, frames)
     found: dict[type, list[object]] = {}
     snapshots: list[Snapshot] = []
@@ -95,7 +102,7 @@ def assemble(
         tampering=base.tampering + tampering,
         versions=versions,
         loads=every(ev.DataLoad),
-        models=_last_state(every(ev.BuiltModel)),
+        models=tuple(reader.origins.told(model) for model in _last_state(every(ev.BuiltModel))),
         episodes=every(ev.Episode),
         evaluations=every(ev.Evaluation),
         predictions=every(ev.Prediction),
@@ -109,6 +116,13 @@ def _read_names(reader: _Reader, frames: tuple[Frame, ...]) -> None:
     for frame in frames:
         if isinstance(frame.event, wire.Names):
             reader.names.setdefault(frame.event.cell, {}).update(frame.event.names)  # one per library
+
+
+def _trainings(frames: tuple[Frame, ...]) -> frozenset[int]:
+    """Nets that are trained in the run: a loop of one's own is told at its cell's end, after what uses it."""
+    described = {frame.event.serial for frame in frames if isinstance(frame.event, wire.Model)}
+    fits = (frame.event for frame in frames if isinstance(frame.event, wire.Fit))
+    return frozenset(fit.serial for fit in fits if _taught(fit) and fit.serial in described)
 
 
 def _facts(reader: _Reader, frame: Frame, snapshots: list[Snapshot], episodes: int) -> list[object]:
@@ -228,6 +242,11 @@ def _fit(
     ]
 
 
+def _taught(fit: wire.Fit) -> bool:
+    """Whether a fit has taught something: one that broke off at once has not."""
+    return not _ran_nothing(fit) and (fit.completed or fit.rows_trained > 0)
+
+
 def _ran_nothing(fit: wire.Fit) -> bool:
     """Whether a fit came to its end without an epoch: `epochs=0`, or an `initial_epoch` as high."""
     return fit.completed and (fit.epochs == 0 or not (fit.rows_trained or fit.history))
@@ -257,14 +276,15 @@ def _fits(graph: Graph, weights: tuple[NDArray[np.float32], ...]) -> bool:
 
 
 def _evaluation(reader: _Reader, call: wire.Evaluate) -> ev.Evaluation:
+    origin = reader.origins.of(call) or Origin(call.serial in reader.trained, call.serial)
     return ev.Evaluation(
         cell=reader.cell(call.cell),
-        model=call.serial,
+        model=origin.model,
         x=reader.trace(call.x, call.y),
         results=call.results,
         rows_used=call.rows_used,
         capped=call.capped,
-        trained=call.serial in reader.trained,
+        trained=origin.trained,
     )
 
 
@@ -272,18 +292,18 @@ def _prediction(reader: _Reader, call: wire.Predict) -> ev.Prediction:
     model = reader.models.get(call.serial)
     exposes = model.exposes if model else ()
     related = {call.serial, *(serial for serial, _ in exposes), *(model.shares if model else ())}
-    trained = bool(related & reader.trained)
+    origin = reader.origins.of(call) or Origin(bool(related & reader.trained), call.serial)
     return ev.Prediction(
         cell=reader.cell(call.cell),
-        model=call.serial,
+        model=origin.model,
         x=reader.trace(call.x, ""),
         x_id=call.x,
         x_distinct=call.x_distinct,
         output_shapes=call.output_shapes,
         rows_used=call.rows_used,
         capped=call.capped,
-        trained=trained,
-        exposes=exposes,
+        trained=origin.trained,
+        exposes=tuple(dict.fromkeys(exposes + origin.exposes)),
     )
 
 

@@ -29,6 +29,10 @@ Id = Annotated[str, Meta(max_length=64)]
 Seconds = Annotated[float, Meta(ge=0, le=10**7)]
 Short = Annotated[str, Meta(max_length=400)]
 Scalar = None | bool | int | float | Short
+Serials = Annotated[tuple[Ordinal, ...], Meta(max_length=64)]
+WeightsOf = Annotated[tuple[Serials, ...], Meta(max_length=4000)]
+"""For each weight that a net could learn, the nets trained before whose it is, also as a copy of the values
+it had when a training ended or the net was saved. Each group once; an empty one is of nobody's weights."""
 
 
 class Array(Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,6 +150,8 @@ class Evaluate(_Event, frozen=True, tag="evaluate"):
     results: Annotated[dict[Name, float | None], Meta(max_length=64)]
     rows_used: Count
     capped: bool = False
+    weights_of: WeightsOf | None = None
+    """None where the library's weights are not followed (PyTorch)."""
 
 
 class Predict(_Event, frozen=True, tag="predict"):
@@ -160,6 +166,7 @@ class Predict(_Event, frozen=True, tag="predict"):
     ]
     rows_used: Count
     capped: bool = False
+    weights_of: WeightsOf | None = None
 
 
 class Figure(_Event, frozen=True, tag="figure"):

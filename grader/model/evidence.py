@@ -238,7 +238,7 @@ class Evaluation(Struct, frozen=True, forbid_unknown_fields=True):
     rows_used: int
     capped: bool = False
     trained: bool = False
-    """Whether that model had been through a completed fit before."""
+    """Whether all that it could learn had been through a training before, in this net or another."""
 
 
 class Prediction(Struct, frozen=True, forbid_unknown_fields=True):

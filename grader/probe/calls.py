@@ -110,6 +110,7 @@ def _send_evaluation(models: Models, model: Any, seen: Seen, result: Any, used: 
         "results": _results(model, result),
         "rows_used": used,
         "capped": cut,
+        "weights_of": models.probe.quietly(models.taught.groups, model),
     }
     models.probe.send("evaluate", header)
 
@@ -205,6 +206,7 @@ def _send_prediction(models: Models, model: Any, seen: Seen, result: Any, used: 
         "output_shapes": shapes,
         "rows_used": used or (len(draw.leaves(result)[0]) if shapes else 0),
         "capped": cut,
+        "weights_of": models.probe.quietly(models.taught.groups, model),
     }
     models.probe.send("predict", header)
 

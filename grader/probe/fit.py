@@ -366,6 +366,8 @@ def _with_ours(models: Models, model: Any, call: Call, callbacks: Any) -> Any:
         @shut
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             models.probe.quietly(_note, call, dict(logs or {}))
+            if call.epochs_run == 1:
+                models.probe.quietly(models.taught.stepped, model)
 
     given = getattr(callbacks, "callbacks", None)
     held = given is not None  # a CallbackList: the student made it and keeps it
@@ -403,7 +405,7 @@ def _finish(models: Models, model: Any, call: Call, completed: bool) -> None:
     forward = call.validation_rows * call.epochs_run
     probe.macs += call.macs * (spend.TRAIN_COST * rows + forward)
     probe.quietly(models.send, model)
-    digest, final = models.weights(model)
+    digest, final = models.weights(model, learned=call.epochs_run > 0)
     header = {
         **call.header,
         "history": call.history,

@@ -250,6 +250,8 @@ def _place(built: _Builder, operation: Any, node: Any, fed: list[int]) -> list[i
             return opened
     if isinstance(operation, built.keras.layers.InputLayer):
         position = built.add(layers.input_layer(node.outputs[0].shape, operation.name), operation, exact=True)
+    elif (again := _called_before(built, operation, fed)) is not None:
+        position = again
     elif isinstance(operation, built.keras.layers.Layer):
         described, exact = layers.layer(operation, fed, node.outputs[0].shape)
         position = built.add(described, operation, exact=exact)
@@ -257,6 +259,12 @@ def _place(built: _Builder, operation: Any, node: Any, fed: list[int]) -> list[i
         described, exact = layers.raw_operation(operation, node, fed)
         position = built.add(described, None, exact=exact)
     return [position] * len(node.outputs)
+
+
+def _called_before(built: _Builder, operation: Any, fed: list[int]) -> int | None:
+    """Where this layer was called with the very same: `add` calls all layers of a Sequential anew."""
+    places = (i for i, found in enumerate(built.objects) if found is operation)
+    return next((i for i in places if built.layers[i]["inputs"] == fed), None)
 
 
 def _opened(built: _Builder, operation: Any, node: Any, fed: list[int]) -> list[int] | None:

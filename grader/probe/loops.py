@@ -74,6 +74,9 @@ class Loops:
         self.probe = probe
         self._arrays = arrays
         self._open: dict[int, Loop] = {}
+        self.at_first_step: list[Callable[[Any], None]] = []
+        self.at_end: list[Callable[[Any], None]] = []
+        """Told of the net."""
         probe.at_cell_end.append(self.close_all)
 
     @property
@@ -102,6 +105,8 @@ class Loops:
 
     def trained(self, loop: Loop, rows: int) -> None:
         """A step was made with so many rows."""
+        for hear in () if loop.rows else self.at_first_step:
+            self.probe.quietly(hear, loop.net)
         loop.rows += rows
         self.probe.macs += spend.TRAIN_COST * loop.macs * rows
 
@@ -118,6 +123,8 @@ class Loops:
     def _send(self, loop: Loop) -> None:
         seen = self._seen(loop)
         digest, final = loop.weights()
+        for hear in self.at_end if loop.rows else ():
+            self.probe.quietly(hear, loop.net)
         rounds = max((len(series) for series in loop.history.values()), default=1)
         header = {
             "validation": "none",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import batches, calls, compile, draw, fit, graph, library, loops, tamper, tape
+from . import batches, calls, compile, draw, fit, graph, library, loops, tamper, tape, taught
 from .arrays import Arrays
 from .channel import clean
 from .doors import door
@@ -46,6 +47,9 @@ class Models:
         self.keras = keras
         self.arrays = Arrays(probe)
         self.loops = loops.Loops(probe, self.arrays)
+        self.taught = taught.Taught(probe, keras, lambda model: self.known(model).serial)
+        self.loops.at_first_step.append(self.taught.stepped)
+        self.loops.at_end.append(self.taught.ended)
         self.at_call: list[Callable[[Any, Any], None]] = []
         """Told of a model that student code called, and of what with; in a traced function too."""
         self._known: dict[int, Known] = {}
@@ -167,19 +171,25 @@ class Models:
 
     # -- weights ----------------------------------------------------------------------------------
 
-    def weights(self, model: Any) -> tuple[str, list[Any] | None]:
-        """(digest, float32 arrays in the order of the graph) as they are now; no arrays when too large."""
+    def weights(self, model: Any, *, learned: bool = False) -> tuple[str, list[Any] | None]:
+        """(digest, float32 arrays in the order of the graph) as they are now; no arrays when too large.
+
+        Args:
+            learned: whether a training has led to them.
+        """
         if not model.built:
             return "", None
         described = self.describe(model)
         variables = described.arrays() if described.graph["exact"] else model.weights
+        digests = [taught.digest_of(variable) for variable in variables]
+        if learned:
+            self.taught.stepped(model)
+            self.taught.holds(model, digests)
+        digest = hashlib.sha256(b"".join(digests)).hexdigest()
+        if sum(4 * math.prod(variable.shape) for variable in variables) > MAX_WEIGHT_BYTES:
+            return digest, None
         values = [np.asarray(v.numpy() if hasattr(v, "numpy") else v) for v in variables]
-        state = hashlib.sha256()
-        for value in values:
-            state.update(np.ascontiguousarray(value).tobytes())
-        if sum(4 * value.size for value in values) > MAX_WEIGHT_BYTES:
-            return state.hexdigest()[:64], None
-        return state.hexdigest()[:64], [value.astype(np.float32) for value in values]
+        return digest, [value.astype(np.float32) for value in values]
 
     # -- at a cell's end --------------------------------------------------------------------------
 
@@ -214,6 +224,9 @@ def install(probe: Probe, keras: Any) -> None:
     guard.wrap(model, "predict", functools.partial(calls.predict, models))
     guard.cover(model, "__call__", functools.partial(calls.call, models))  # every layer has this one
     by_batch = batches.Batches(models)
+    guard.wrap(model, "save", models.taught.saved)
+    guard.wrap(model, "save_weights", models.taught.saved)
+    guard.cover(model, "get_weights", functools.partial(models.taught.saved, by_library=False))
     guard.wrap(model, "train_on_batch", by_batch.train)
     guard.wrap(model, "test_on_batch", by_batch.test)
     guard.wrap(model, "predict_on_batch", by_batch.predict)

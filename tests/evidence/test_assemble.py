@@ -350,3 +350,57 @@ def test_images_that_show_nothing_are_no_pictures() -> None:
     axes = Axes(images=((3, 3), (5, 5)), blank=(True, False))
     assert axes.pictures == ((5, 5),)
     assert Axes(images=((3, 3),)).pictures == ((3, 3),)
+
+
+TAIL = Layer("Softmax", "s", (0,), (2,), 0, 0, {})
+DEEP = Graph((*NET.layers, TAIL), (1,))
+COPY = Graph((msgspec.structs.replace(NET.layers[0], name="dense_7"),), (0,))
+
+
+def test_a_copy_of_a_trained_net_is_that_net() -> None:
+    """Its calls are the trained net's, whatever object made them."""
+    found = read(built(), fitted(), built(3, COPY), predicted(3, weights_of=[[0]]))
+    (call,) = found.predictions
+    assert (call.trained, call.model, call.exposes) == (True, 0, ())
+
+
+def test_a_part_of_a_copy_shows_the_trained_nets_layers() -> None:
+    """By position, and the model that makes it does as well."""
+    found = read(built(net=DEEP), fitted(), built(3, COPY), predicted(3, weights_of=[[0]]))
+    (call,) = found.predictions
+    assert (call.trained, call.model, call.exposes) == (True, 3, ((0, 0),))
+    assert [(m.exposes, m.shares) for m in found.models if m.serial == 3] == [(((0, 0),), (0,))]
+
+
+def test_what_shows_a_copys_layers_shows_the_trained_nets() -> None:
+    """Also where it is put together in another order."""
+    shows = built(4, OTHER, exposes=[[3, 1]], shares=[3])
+    found = read(built(net=DEEP), fitted(), built(3, DEEP), shows, predicted(4, weights_of=[[0]]))
+    assert found.predictions[0].exposes == ((3, 1), (0, 1))
+
+
+def test_a_net_on_top_of_a_copy_stands_on_the_trained_net() -> None:
+    """Its call stays its own."""
+    found = read(built(), fitted(), built(3, DEEP), predicted(3, weights_of=[[0]]))
+    assert (found.predictions[0].trained, found.predictions[0].model) == (True, 3)
+    assert [m.shares for m in found.models if m.serial == 3] == [(0,)]
+
+
+@pytest.mark.parametrize("groups", [[[0], []], [[]], [[0], [7]]])
+def test_weights_that_nobody_trained_leave_a_net_untrained(groups: list[list[int]]) -> None:
+    """A fresh head on trained layers; a net whose fit came to nothing trains nobody."""
+    head = built(3, OTHER, shares=[0])
+    found = read(built(), fitted(), built(7), fitted(7, epochs=0), head, predicted(3, weights_of=groups))
+    assert not found.predictions[0].trained
+
+
+def test_weights_of_several_trainings_make_a_trained_net() -> None:
+    """A head trained on the features of another net, and the two put together."""
+    found = read(built(), fitted(), built(1), fitted(1), built(3, OTHER), predicted(3, weights_of=[[0], [1]]))
+    assert (found.predictions[0].trained, found.predictions[0].model) == (True, 3)
+
+
+def test_a_loop_that_is_told_at_its_cells_end_came_before() -> None:
+    """The probe says whose weights they were by then."""
+    found = read(built(), predicted(0, weights_of=[[0]]), predicted(0, weights_of=[[]]), fitted())
+    assert [call.trained for call in found.predictions] == [True, False]

@@ -74,6 +74,10 @@ settings = keras.Sequential([layers.Input((8, 8, 1)), layers.ZeroPadding2D(((1, 
     """
 acts = keras.Model(seq.inputs, [layer.output for layer in seq.layers])
 maps = acts.predict(x[:3], verbose=0)
+added = keras.Sequential()
+for layer in (layers.Input((28, 28, 1)), layers.Conv2D(4, 3), layers.MaxPooling2D(), layers.Flatten()):
+    added.add(layer)
+pieces = keras.Model(added.inputs, [layer.output for layer in added.layers])
 probability = keras.Sequential([seq, layers.Softmax()])
 p = probability(x[:2])
 nets = {"first": fun, "more": [sub]}
@@ -236,6 +240,14 @@ def test_an_activation_model_says_whose_layers_it_shows(run):
     [predicted] = [p for p in run.all(wire.Predict) if p.serial == shown.serial]
     assert predicted.output_shapes == ((28, 28, 1), (26, 26, 4), (13, 13, 4), (676,), (10,))
     assert predicted.x_distinct == 3
+
+
+def test_a_layer_called_again_with_the_same_is_one_layer(run):
+    """`add` calls all layers anew, so that outputs of theirs stand in different chains."""
+    graph = run.model("pieces").graph
+    assert kinds(graph) == "InputLayer Conv2D MaxPooling2D Flatten".split()
+    assert graph.outputs == (1, 2, 3)
+    assert graph.exact
 
 
 def test_a_softmax_on_top_shares_the_trained_layers(run):
