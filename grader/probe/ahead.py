@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import compile, draw, graph, library
+from . import compile, draw, library, names
 
 _FUNCTIONS = frozenset({"Lambda", "TorchModuleWrapper", "TFSMLayer"})
 """Layers that call what they were given."""
@@ -28,7 +28,7 @@ def make_variables(keras: Any, model: Any, parts: tuple[Any, Any, Any]) -> None:
         return
     batch = tuple(draw.each(part, lambda array: _symbol(keras, array)) for part in parts)
     # What does not fit together is said by Keras, in its own words, when it trains.
-    with graph.tensor_names_kept(), contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
+    with names.tensor_names_kept(), contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
         model._symbolic_build(data_batch=batch)
 
 

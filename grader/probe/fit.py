@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import ahead, blanks, draw, feed, graph, library, replaced, spend
+from . import ahead, blanks, draw, feed, graph, library, names, replaced, spend
 from .arrays import Seen, all_ones, batch_of
 from .doors import door, shut
 
@@ -180,7 +180,7 @@ def _make_ready(models: Models, model: Any, seen: Seen) -> None:
         return
     specs = graph.Spec.of(seen.example)
     keras = models.keras
-    with graph.tensor_names_kept(), contextlib.redirect_stdout(io.StringIO()):
+    with names.tensor_names_kept(), contextlib.redirect_stdout(io.StringIO()):
         tensors = draw.each(specs, lambda spec: keras.KerasTensor(shape=spec.shape, dtype=spec.dtype))
         if graph.style(model) == "sequential":
             model.build(tensors.shape)

@@ -3,7 +3,7 @@
 Functional models carry their graph; a Sequential carries one once it is built; a subclassed model is
 called once on a symbolic tensor of the shape it was used with, which gives the graph that the functional
 style would have given. Nested models, and student-made layers that are made of other layers, are opened.
-What cannot be followed (tf functions on symbolic tensors, Lambda, own weights) makes the graph inexact.
+What cannot be followed (Lambda, own weights, most tf functions) makes the graph inexact.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import layers, library
-from .doors import shut
 from .draw import each, leaves
+from .names import names_kept
+from .ran import inference, ran
 
 MAX_LAYERS = 2000
 
@@ -49,7 +50,7 @@ class Described:
 
 
 @dataclass
-class _Builder:
+class Builder:
     keras: Any
     layers: list[dict[str, Any]] = field(default_factory=list)
     objects: list[Any] = field(default_factory=list)
@@ -67,6 +68,11 @@ class _Builder:
         self.objects.append(layer)
         return len(self.layers) - 1
 
+    def called_before(self, layer: Any, fed: list[int]) -> int | None:
+        """Where this layer was called with the very same: `add` calls all layers of a Sequential anew."""
+        places = (i for i, found in enumerate(self.objects) if found is layer)
+        return next((i for i in places if self.layers[i]["inputs"] == fed), None)
+
 
 def describe(keras: Any, model: Any, inputs: Any = None) -> Described:
     """The graph of a model.
@@ -74,16 +80,16 @@ def describe(keras: Any, model: Any, inputs: Any = None) -> Described:
     Args:
         inputs: structure of (shape with batch axis, dtype) that the model was last used with, if known.
     """
-    built = _Builder(keras)
+    built = Builder(keras)
     if inputs is None:
         inputs = _built_shapes(model)
     outputs = _followed(built, model, inputs)
     if outputs is None and inputs is not None and model.built:
-        built = _Builder(keras, exact=False)
+        built = Builder(keras)
         with contextlib.suppress(Exception):
-            outputs = _ran(built, model, inputs)
+            outputs = ran(built, model, inputs)
     if outputs is None:
-        built = _Builder(keras, exact=False)
+        built = Builder(keras, exact=False)
         outputs = _listed(built, model)
     # Weights that no layer of the graph holds mean that something was not followed.
     held = sum(layer["params"] for layer in built.layers)
@@ -116,7 +122,7 @@ def _own_call_is_librarys(model: Any) -> bool:
     return library.is_own_method(type(model).call)
 
 
-def _followed(built: _Builder, model: Any, inputs: Any) -> list[int] | None:
+def _followed(built: Builder, model: Any, inputs: Any) -> list[int] | None:
     carrier = inner(model)
     if carrier is not None:
         seen = {}
@@ -175,10 +181,10 @@ def _traced(keras: Any, operation: Any, inputs: Any) -> Iterator[tuple[Any, list
     """Call a model or layer on symbolic tensors, and forget the call afterwards."""
     held = [layer for layer in operation._flatten_layers() if hasattr(layer, "_inbound_nodes")]
     nodes = [(layer, len(layer._inbound_nodes), len(layer._outbound_nodes)) for layer in held]
-    with _names_kept(), contextlib.redirect_stdout(io.StringIO()):
+    with names_kept(), contextlib.redirect_stdout(io.StringIO()):
         try:
             tensors = each(inputs, lambda spec: keras.KerasTensor(shape=spec.shape, dtype=spec.dtype))
-            outputs = leaves(operation.call(tensors, **_inference(operation)))
+            outputs = leaves(operation.call(tensors, **inference(operation)))
             if not all(isinstance(output, keras.KerasTensor) for output in outputs):
                 raise TypeError("the call did not stay symbolic")
             yield tensors, outputs
@@ -188,39 +194,7 @@ def _traced(keras: Any, operation: Any, inputs: Any) -> Iterator[tuple[Any, list
                 del layer._outbound_nodes[outbound:]
 
 
-@contextlib.contextmanager
-def _names_kept() -> Iterator[None]:
-    """Keep the counters that name layers and tensors: the student's next `dense_3` stays `dense_3`."""
-    before = dict(_counters())
-    try:
-        yield
-    finally:
-        counters = _counters()
-        counters.clear()
-        counters.update(before)
-
-
-@contextlib.contextmanager
-def tensor_names_kept() -> Iterator[None]:
-    """Keep the counter of symbolic tensors alone: for a build, which may make layers that stay."""
-    before = _counters().get("keras_tensor")
-    try:
-        yield
-    finally:
-        if before is None:
-            _counters().pop("keras_tensor", None)
-        else:
-            _counters()["keras_tensor"] = before
-
-
-def _counters() -> Any:
-    from keras.src.backend.common import global_state
-
-    counters = global_state.get_global_attribute("object_name_uids")
-    return {} if counters is None else counters
-
-
-def _walk(built: _Builder, outputs: list[Any], seen: dict[int, int]) -> list[int]:
+def _walk(built: Builder, outputs: list[Any], seen: dict[int, int]) -> list[int]:
     """Positions of these tensors, adding the layers that lead to them: depth first, inputs in order."""
     stack = list(reversed(outputs))
     while stack:
@@ -242,7 +216,7 @@ def _walk(built: _Builder, outputs: list[Any], seen: dict[int, int]) -> list[int
     return [seen[id(tensor)] for tensor in outputs]
 
 
-def _place(built: _Builder, operation: Any, node: Any, fed: list[int]) -> list[int]:
+def _place(built: Builder, operation: Any, node: Any, fed: list[int]) -> list[int]:
     """Add one call of an operation; the position that gives each of its outputs."""
     if layers.is_composite(built.keras, operation):
         opened = _opened(built, operation, node, fed)
@@ -250,7 +224,7 @@ def _place(built: _Builder, operation: Any, node: Any, fed: list[int]) -> list[i
             return opened
     if isinstance(operation, built.keras.layers.InputLayer):
         position = built.add(layers.input_layer(node.outputs[0].shape, operation.name), operation, exact=True)
-    elif (again := _called_before(built, operation, fed)) is not None:
+    elif (again := built.called_before(operation, fed)) is not None:
         position = again
     elif isinstance(operation, built.keras.layers.Layer):
         described, exact = layers.layer(operation, fed, node.outputs[0].shape)
@@ -261,13 +235,7 @@ def _place(built: _Builder, operation: Any, node: Any, fed: list[int]) -> list[i
     return [position] * len(node.outputs)
 
 
-def _called_before(built: _Builder, operation: Any, fed: list[int]) -> int | None:
-    """Where this layer was called with the very same: `add` calls all layers of a Sequential anew."""
-    places = (i for i, found in enumerate(built.objects) if found is operation)
-    return next((i for i in places if built.layers[i]["inputs"] == fed), None)
-
-
-def _opened(built: _Builder, operation: Any, node: Any, fed: list[int]) -> list[int] | None:
+def _opened(built: Builder, operation: Any, node: Any, fed: list[int]) -> list[int] | None:
     """The layers inside a nested model or a student-made layer; None when it stays closed."""
     start = len(built.layers)
     exact = built.exact
@@ -291,69 +259,7 @@ def _opened(built: _Builder, operation: Any, node: Any, fed: list[int]) -> list[
         return None
 
 
-def _ran(built: _Builder, model: Any, inputs: Any) -> list[int]:
-    """The library's layers in the order in which they ran, where a symbolic call is not possible.
-
-    The model is called on placeholders, as `fit` does to build it. What stands between the layers is not
-    seen: a layer fed from there is taken to be fed by the one that ran before it.
-    """
-    from keras.src import backend
-
-    places: dict[int, int] = {}
-    kept: list[Any] = []  # tensors stay alive, so that an id means one tensor
-
-    def note(layer: Any, given: Any, result: Any) -> None:
-        last = [len(built.layers) - 1] if built.layers else []
-        fed = [places[id(t)] for t in leaves(given) if id(t) in places] or last
-        outputs = [t for t in leaves(result) if hasattr(t, "shape")]
-        described, _ = layers.layer(layer, fed, tuple(outputs[0].shape) if outputs else None)
-        position = built.add(described, layer, exact=False)
-        kept.extend(outputs)
-        places.update({id(t): position for t in outputs})
-
-    def begin(tensors: Any) -> Any:
-        for tensor in leaves(tensors):
-            places[id(tensor)] = built.add(layers.input_layer(tensor.shape, "input"), None, exact=False)
-            kept.append(tensor)
-        return model.call(tensors, **_inference(model))
-
-    with silently(), _listening(built.keras, note):
-        tensors = each(inputs, lambda spec: built.keras.KerasTensor(shape=spec.shape, dtype=spec.dtype))
-        backend.compute_output_spec(begin, tensors)
-    return [len(built.layers) - 1] if built.layers else []
-
-
-@contextlib.contextmanager
-def _listening(keras: Any, note: Any) -> Iterator[None]:
-    """Hear of every outermost call of a layer of the library."""
-    layer_class = keras.layers.Layer
-    original = layer_class.__call__
-    depth = [0]
-
-    @shut
-    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if depth[0] or layers.is_composite(keras, self):
-            return original(self, *args, **kwargs)
-        depth[0] += 1
-        try:
-            result = original(self, *args, **kwargs)
-        finally:
-            depth[0] -= 1
-        note(self, list(args), result)
-        return result
-
-    layer_class.__call__ = __call__
-    try:
-        yield
-    finally:
-        layer_class.__call__ = original
-
-
-def _inference(operation: Any) -> dict[str, bool]:
-    return {"training": False} if getattr(operation, "_call_has_training_arg", False) else {}
-
-
-def _listed(built: _Builder, model: Any) -> list[int]:
+def _listed(built: Builder, model: Any) -> list[int]:
     """The layers of a model that was not used yet, in the order in which they were made."""
     for layer in _in_order(built.keras, model):
         described, _ = layers.layer(layer, [len(built.layers) - 1] if built.layers else [], None)
@@ -367,10 +273,3 @@ def _in_order(keras: Any, model: Any) -> list[Any]:
         inside = layers.is_composite(keras, layer) and getattr(layer, "_layers", None)
         found.extend(_in_order(keras, layer) if inside else [layer])
     return [layer for layer in found if not isinstance(layer, keras.metrics.Metric)]
-
-
-@contextlib.contextmanager
-def silently() -> Iterator[None]:
-    """Do something symbolic without printing or using up names."""
-    with _names_kept(), contextlib.redirect_stdout(io.StringIO()):
-        yield

@@ -177,11 +177,13 @@ def _flat(values: Any) -> list[Any]:
 
 # -- operations between layers ------------------------------------------------------------------
 
-_MERGES = {"Add": "Add", "Multiply": "Multiply", "Subtract": "Subtract", "Maximum": "Maximum"}
+MERGES = frozenset({"Add", "Multiply", "Subtract", "Maximum"})
 _ACTIVATIONS = {
-    "Relu": "relu", "Softmax": "softmax", "Sigmoid": "sigmoid", "Tanh": "tanh", "Elu": "elu", "Gelu": "gelu",
+    "Relu": "relu", "Softmax": "softmax", "LogSoftmax": "log_softmax", "Sigmoid": "sigmoid", "Tanh": "tanh",
+    "Elu": "elu", "Gelu": "gelu",
     "Selu": "selu", "Silu": "silu", "Softplus": "softplus", "Softsign": "softsign", "Relu6": "relu6",
 }  # fmt: skip
+_RESHAPES = frozenset({"Reshape", "ExpandDims", "Squeeze"})
 
 
 def raw_operation(operation: Any, node: Any, fed: list[int]) -> tuple[dict[str, Any], bool]:
@@ -200,20 +202,55 @@ def _same_as_layer(name: str, operation: Any, node: Any) -> tuple[str, dict[str,
     numbers = [n for n in node.arguments.args if isinstance(n, (int, float)) and not isinstance(n, bool)]
     if name in _ACTIVATIONS:
         return "Activation", {"activation": _ACTIVATIONS[name]}
-    if name in _MERGES and tensors == 2:
+    if name == "ReLU":  # keras.activations.relu
+        return _rectified(operation)
+    if name in MERGES and tensors == 2:
         shapes = {tuple(t.shape) for t in node.input_tensors}
-        return (_MERGES[name], {}) if len(shapes) == 1 else ("", {})
+        return (name, {}) if len(shapes) == 1 else ("", {})
     if name == "Concatenate" and tensors >= 2:
         return "Concatenate", {"axis": int(operation.axis)}
-    if name == "Reshape" and tensors == 1:
-        return "Reshape", {"target_shape": [int(d) for d in node.outputs[0].shape[1:] if d is not None]}
+    if tensors == 1 and (name in _RESHAPES or (name == "GetItem" and _whole(node.arguments.args[1]))):
+        return reshape(node.input_tensors[0].shape, node.outputs[0].shape) or ("", {})
     if tensors == 1 and len(numbers) == 1 and len(node.arguments.args) == 2:
         first = not isinstance(node.arguments.args[0], (int, float))
-        return _scaled(name, float(numbers[0]), tensor_first=first)
+        return scaled(name, float(numbers[0]), tensor_first=first)
     return "", {}
 
 
-def _scaled(name: str, number: float, *, tensor_first: bool) -> tuple[str, dict[str, Any]]:
+def _rectified(operation: Any) -> tuple[str, dict[str, Any]]:
+    settings = {name: getattr(operation, name) for name in ("negative_slope", "max_value", "threshold")}
+    usual = {"negative_slope": 0, "max_value": None, "threshold": 0}
+    changed = {name: float(value) for name, value in settings.items() if value != usual[name]}
+    return ("ReLU", changed) if changed else ("Activation", {"activation": "relu"})
+
+
+def _whole(index: Any) -> bool:
+    """Whether `x[index]` only adds axes."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(part is None or part is Ellipsis or part == slice(None) for part in parts)
+
+
+def reshape(before: Any, after: Any) -> tuple[str, dict[str, Any]] | None:
+    """The layer that gives each row another shape; None where rows do not stay rows.
+
+    Args:
+        before: shape with the batch axis, whose size is not known.
+    """
+    if not before or not after or before[0] is not None or after[0] is not None:
+        return None
+    if None in before[1:] or None in after[1:] or math.prod(before[1:]) != math.prod(after[1:]):
+        return None
+    if len(after) == 2:
+        return "Flatten", {}
+    return "Reshape", {"target_shape": [int(d) for d in after[1:]]}
+
+
+def between(kind: str, name: str, fed: list[int], shape: Any, config: dict[str, Any]) -> dict[str, Any]:
+    """What was computed between layers, as the layer that does the same."""
+    return {**_made(kind, name, fed, shape), "config": config}
+
+
+def scaled(name: str, number: float, *, tensor_first: bool) -> tuple[str, dict[str, Any]]:
     """Arithmetic with one number, as a Rescaling."""
     scale, offset = 1.0, 0.0
     if name in {"Divide", "TrueDivide"} and tensor_first and number:

@@ -62,6 +62,40 @@ class TfNet(keras.Model):
     def call(self, inputs):
         return self.out(tf.nn.relu(self.hidden(tf.reshape(inputs, (-1, 784)))))
 raw = TfNet(); raw(x[:2])
+class Styled(keras.Model):
+    def __init__(self, activation, scaled, grown, flat, end):
+        super().__init__()
+        self.conv, self.pool, self.out = layers.Conv2D(4, 3), layers.MaxPooling2D(), layers.Dense(10)
+        self.activation, self.scaled, self.grown, self.flat, self.end = activation, scaled, grown, flat, end
+    def call(self, inputs):
+        x = self.pool(self.activation(self.conv(inputs=self.grown(self.scaled(inputs)))))
+        return self.end(self.out(self.flat(x)))
+styles = {
+    "tf": (tf.nn.relu, lambda t: tf.cast(t, tf.float32) / 2, lambda t: t[..., tf.newaxis],
+        lambda t: tf.reshape(t, [-1, 676]), tf.nn.softmax),
+    "keras": (keras.activations.relu, lambda t: 0.5 * t, lambda t: ops.expand_dims(t, -1),
+        lambda t: ops.reshape(t, (-1, 676)), keras.activations.softmax),
+    "mixed": (lambda t: tf.maximum(t, 0.0), lambda t: tf.identity(t) * 0.5, lambda t: tf.expand_dims(t, 3),
+        lambda t: tf.reshape(t, [tf.shape(t)[0], 676]), lambda t: ops.softmax(t)),
+}
+styled = {name: Styled(*functions) for name, functions in styles.items()}
+for net in styled.values(): net(x[:2, ..., 0])
+odd = {
+    "sine": Styled(tf.sin, *styles["tf"][1:]),
+    "rows": Styled(tf.nn.relu, lambda t: t[:1], *styles["tf"][2:]),
+    "turned": Styled(tf.nn.relu, lambda t: t[:, ::-1], *styles["tf"][2:]),
+    "mixed rows": Styled(tf.nn.relu, lambda t: tf.reshape(t, (-1, 28, 28)), lambda t: t[..., None],
+        lambda t: tf.reshape(tf.reshape(t, (676, -1)), (-1, 676)), tf.nn.softmax),
+}
+for net in odd.values(): net(x[:2, ..., 0])
+class Sum(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = layers.Dense(5), layers.Dense(5)
+    def call(self, inputs):
+        left = tf.nn.leaky_relu(self.a(inputs), 0.1)
+        return tf.concat([left + self.b(inputs), tf.nn.log_softmax(left)], axis=-1)
+summed = Sum(); summed(x[:2, 0, :, 0])
 twice = layers.Dense(5); k = keras.Input((5,))
 shared = keras.Model(k, twice(twice(k)))
 unbuilt = keras.Sequential([layers.Dense(3, activation="relu"), layers.Dense(2)])
@@ -85,6 +119,8 @@ class Holder: pass
 holder = Holder(); holder.model = nested
 """,
 ]
+
+ODD = ("sine", "rows", "turned", "mixed rows")
 
 COMPILED = [
     ("'adam', 'mse', metrics=['acc']", "Adam", ("MeanSquaredError", None), ("accuracy",)),
@@ -192,9 +228,9 @@ def test_a_students_layer_is_opened(run):
     assert graph.exact
 
 
-@pytest.mark.parametrize("name", ["closed", "lam", "shared", "raw", "settings"])
+@pytest.mark.parametrize("name", ["closed", "lam", "shared", "settings", *(f"odd[{name!r}]" for name in ODD)])
 def test_what_cannot_be_followed_is_inexact(run, name):
-    """Own weights, Lambda, shared weights, tf functions and lambda activations cannot be rebuilt."""
+    """Own weights, Lambda, shared weights, odd functions and lambda activations cannot be rebuilt."""
     assert not run.model(name).graph.exact
 
 
@@ -204,11 +240,45 @@ def test_parameters_are_counted_once_and_in_full(run):
     assert run.model("closed").graph.params == 784 + 7850
 
 
-def test_layers_between_tf_functions_are_still_listed_as_they_ran(run):
+def test_functions_between_layers_are_the_layers_they_do_the_work_of(run):
     """In the order of the run, not of the constructor, with their shapes."""
     graph = run.model("raw").graph
-    assert [(x.kind, x.output_shape) for x in graph.layers[1:]] == [("Dense", (8,)), ("Dense", (10,))]
+    assert [(x.kind, x.output_shape) for x in graph.layers[1:]] == [
+        ("Flatten", (784,)), ("Dense", (8,)), ("Activation", (8,)), ("Dense", (10,))
+    ]  # fmt: skip
     assert graph.params == 784 * 8 + 8 + 90
+    assert graph.exact
+
+
+@pytest.mark.parametrize("style", ["tf", "keras", "mixed"])
+def test_a_call_written_with_functions_is_followed(run, style):
+    """TensorFlow's and Keras's alike: scaling, another axis, activations and flattening."""
+    graph = run.model(f"styled[{style!r}]").graph
+    wanted = "InputLayer Rescaling Reshape Conv2D Activation MaxPooling2D Flatten Dense Activation"
+    assert kinds(graph) == wanted.split()
+    assert [x.config["activation"] for x in graph.layers if x.kind == "Activation"] == ["relu", "softmax"]
+    assert graph.layers[1].config == {"scale": 0.5, "offset": 0.0}
+    assert [x.inputs for x in graph.layers] == [(), *((i,) for i in range(8))]
+    assert graph.outputs == (8,)
+    assert graph.exact
+
+
+def test_branches_between_functions_are_followed(run):
+    """Sums and what stands beside them."""
+    graph = run.model("summed").graph
+    assert graph.exact
+    found = sorted((x.kind, x.inputs) for x in graph.layers[1:])
+    kind = {kinds(graph)[i]: i for i in range(len(graph.layers))}
+    assert ("Concatenate", (kind["Add"], kind["Activation"])) in found
+    assert ("Activation", (kind["LeakyReLU"],)) in found
+    assert graph.layers[kind["LeakyReLU"]].config["negative_slope"] == pytest.approx(0.1)
+
+
+def test_layers_around_what_cannot_be_followed_are_still_listed(run):
+    """As they ran, the one behind it as if fed by the one before."""
+    graph = run.model("odd['sine']").graph
+    assert kinds(graph) == "InputLayer Rescaling Reshape Conv2D MaxPooling2D Flatten Dense Activation".split()
+    assert graph.params == 4 * 10 + 6770
 
 
 def test_an_unbuilt_model_lists_its_layers(run):
