@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import weakref
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -19,24 +21,34 @@ MAX_AXES = 1000
 class Figures:
     """Sends each state of a figure once per cell."""
 
-    def __init__(self, probe: Probe, pyplot: ModuleType) -> None:
+    def __init__(self, probe: Probe) -> None:
         self._probe = probe
-        self._pyplot = pyplot
-        self._sent: set[tuple[int, str]] = set()
+        self._sent: Any = weakref.WeakKeyDictionary()
+        """Figure -> what was sent of it, with its cell."""
 
-    def shown(self) -> None:
+    def shown(self, pyplot: ModuleType) -> None:
         """Send what is on the open figures."""
-        for number in self._pyplot.get_fignums():
-            manager = self._pyplot._pylab_helpers.Gcf.figs.get(number)
+        for number in pyplot.get_fignums():
+            manager = pyplot._pylab_helpers.Gcf.figs.get(number)
             if manager is not None:
-                self._probe.quietly(self._send, manager.canvas.figure)
+                self._probe.quietly(self.send, manager.canvas.figure)
 
-    def _send(self, figure: Any) -> None:
+    def send(self, figure: Any) -> None:
+        """Send what is on a figure."""
         axes = [describe(axes) for axes in figure.get_axes()[:MAX_AXES]]
-        mark = (self._probe.cell, json.dumps([id(figure), axes], default=str))
-        if axes and mark not in self._sent:
-            self._sent = {old for old in self._sent if old[0] == self._probe.cell} | {mark}
+        mark = (self._probe.cell, json.dumps(axes, default=str))
+        sent = {old for old in self._sent.get(figure, ()) if old[0] == self._probe.cell}
+        if axes and mark not in sent:
+            self._sent[figure] = sent | {mark}
             self._probe.send("figure", {"axes": axes})
+
+
+def of(probe: Probe) -> Figures:
+    """The one that all of the library's parts tell."""
+    if probe.figures is None:
+        probe.figures = Figures(probe)
+    found: Figures = probe.figures
+    return found
 
 
 def describe(axes: Any) -> dict[str, Any]:
@@ -81,13 +93,20 @@ def _position(axes: Any) -> tuple[int, int, int] | None:
     return int(rows), int(columns), int(first)
 
 
-def watch_pyplot(probe: Probe, pyplot: ModuleType) -> None:
+def watch_pyplot(probe: Probe, figures: Figures, pyplot: ModuleType) -> None:
     """Look at figures when they are shown, closed or saved, and at the end of a cell."""
-    figures = Figures(probe, pyplot)
-    probe.at_cell_end.append(figures.shown)
-    probe.show_figures = figures.shown
+    shown = functools.partial(figures.shown, pyplot)
+    probe.at_cell_end.append(shown)
+    probe.show_figures = shown
     for name in ("show", "close", "savefig"):
-        setattr(pyplot, name, _first(probe, figures, getattr(pyplot, name)))
+        setattr(pyplot, name, _first(probe, lambda *_: shown(), getattr(pyplot, name)))
+
+
+def watch_canvas(probe: Probe, figures: Figures, canvas: Any, name: str) -> None:
+    """Look at a figure when it is drawn: one that was made without pyplot is in nobody's list."""
+    setattr(
+        canvas, name, _first(probe, lambda canvas, *_: figures.send(canvas.figure), getattr(canvas, name))
+    )
 
 
 def watch_inline(probe: Probe, inline: ModuleType) -> None:
@@ -107,11 +126,11 @@ def watch_inline(probe: Probe, inline: ModuleType) -> None:
     inline.flush_figures = flush_figures  # type: ignore[attr-defined]
 
 
-def _first(probe: Probe, figures: Figures, original: Any) -> Any:
+def _first(probe: Probe, look: Callable[..., None], original: Any) -> Any:
     @door
     @functools.wraps(original)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        probe.quietly(figures.shown)
+        probe.quietly(look, *args)
         return original(*args, **kwargs)
 
     return wrapper

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import random
 from types import ModuleType
+from typing import Any
 
 from . import data, doors
 from .hooks import AfterImport
@@ -24,6 +25,12 @@ def install(probe: Probe, protocol: int, versions: dict[str, str]) -> None:
     for name in data.LOADERS:
         finder.after(f"keras.src.datasets.{name}", functools.partial(data.serve, probe, name))
     finder.after("keras", lambda module: _keras(probe, module))
+    finder.after(
+        "matplotlib.backend_bases", lambda module: _canvas(probe, module.FigureCanvasBase, "print_figure")
+    )
+    finder.after(
+        "matplotlib.backends.backend_agg", lambda module: _canvas(probe, module.FigureCanvasAgg, "draw")
+    )
     finder.after("matplotlib.pyplot", lambda module: _matplotlib(probe, module))
     finder.after("matplotlib_inline.backend_inline", lambda module: _inline(probe, module))
     finder.after("torch", lambda module: _torch(probe, module))
@@ -77,7 +84,14 @@ def _matplotlib(probe: Probe, module: ModuleType) -> None:
     with doors.shown():
         from . import figures
 
-    figures.watch_pyplot(probe, module)
+    figures.watch_pyplot(probe, figures.of(probe), module)
+
+
+def _canvas(probe: Probe, canvas: Any, name: str) -> None:
+    with doors.shown():
+        from . import figures
+
+    figures.watch_canvas(probe, figures.of(probe), canvas, name)
 
 
 def _inline(probe: Probe, module: ModuleType) -> None:

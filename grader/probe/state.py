@@ -66,6 +66,8 @@ class Probe:
     """Run just before the first cell."""
     at_cell_end: list[Callable[[], None]] = field(default_factory=list)
     at_statement: list[Callable[[], None]] = field(default_factory=list)
+    figures: Any = None
+    """What has been sent of figures, once matplotlib is imported."""
     show_figures: Callable[[], None] = lambda: None
     """Set once pyplot is imported."""
     local: threading.local = field(default_factory=threading.local)

@@ -52,6 +52,17 @@ for image in (np.zeros((3, 3)), np.full((3, 3, 3), 0.5), np.full((3, 3), np.nan)
     plt.figure(); plt.imshow(image)
 """,
     "silent": "f = plt.figure(); f.add_subplot().plot([1, 2]); f.savefig('x.png'); plt.close(f)",
+    "without pyplot": """
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from IPython.display import display
+for side in (3, 3, 4):
+    bare = Figure(); bare.subplots().imshow(np.eye(side))
+    display(bare)
+bare.savefig("x.png"); bare.savefig("x.svg")
+drawn = Figure(); drawn.subplots().imshow(np.eye(5)); canvas = FigureCanvasAgg(drawn); canvas.draw()
+never = Figure(); never.subplots().imshow(np.eye(6))
+""",
     "sklearn": """
 from sklearn.svm import SVC
 from sklearn.pipeline import make_pipeline
@@ -184,6 +195,12 @@ def test_images_that_show_nothing_are_told(run):
 def test_a_figure_that_was_only_saved_is_told(run):
     """Saved and closed without being shown."""
     assert len(at(run, "silent", wire.Figure)) == 1
+
+
+def test_figures_made_without_pyplot_are_told(run):
+    """Each once, when it is displayed, saved or drawn; one that nobody sees is none."""
+    shown = [axes.images for figure in at(run, "without pyplot", wire.Figure) for axes in figure.axes]
+    assert shown == [((3, 3),), ((3, 3),), ((4, 4),), ((5, 5),)]
 
 
 def test_sklearn_calls_of_the_student(run):
