@@ -49,6 +49,14 @@ class _Reader:
     def __post_init__(self) -> None:
         self.origins = Origins(self.trainings, self.models)
 
+    def learned(self, episode: ev.Episode) -> None:
+        """A training that broke off at once has taught nothing, nor has one with a learning rate of 0."""
+        if (episode.completed or episode.rows_trained) and not episode.idle:
+            self.trained.add(episode.model)
+            self.origins.trained |= {episode.model}
+        elif episode.model not in self.trained:
+            self.origins.trained -= {episode.model}
+
     def cell(self, ordinal: int) -> int:
         """Index in the notebook of the n-th code cell run; -1 when there is none such."""
         return self.code_cells[ordinal] if 0 <= ordinal < len(self.code_cells) else -1
@@ -81,9 +89,8 @@ def assemble(
     for frame in frames:
         for fact in _facts(reader, frame, snapshots, len(found.get(ev.Episode, ()))):
             found.setdefault(type(fact), []).append(fact)
-            # A training that broke off at once has taught nothing, nor has one with a learning rate of 0.
-            if isinstance(fact, ev.Episode) and (fact.completed or fact.rows_trained) and not fact.idle:
-                reader.trained.add(fact.model)
+            if isinstance(fact, ev.Episode):
+                reader.learned(fact)
 
     def every(kind: type[E]) -> tuple[E, ...]:
         return tuple(f for f in found.get(kind, ()) if isinstance(f, kind))

@@ -28,7 +28,7 @@ class Origins:
     """Nets by what trainings they come from."""
 
     trained: frozenset[int]
-    """Nets that are trained at any time of the run."""
+    """Nets that are trained at any time of the run, but for those whose trainings so far taught nothing."""
     models: dict[int, wire.Model]
     """As they are known by now."""
     _shares: dict[int, set[int]] = field(default_factory=dict)
