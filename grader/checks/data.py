@@ -13,7 +13,7 @@ from grader.checks.regions import answer_text, regions
 from grader.checks.select import Where
 from grader.checks.source import looked_at, ran
 from grader.checks.stance import Stance, leak_stance
-from grader.model.evidence import Episode, Evidence, Provenance, Trace
+from grader.model.evidence import Episode, Evaluation, Evidence, Prediction, Provenance, Trace
 from grader.model.expected import Expected
 from grader.model.result import CheckResult, Status
 from grader.model.text import Message
@@ -152,21 +152,27 @@ def leak(episode: Episode) -> bool | None:
 def watched(evidence: Evidence, episode: Episode) -> bool:
     """Whether a net was measured on test images between the epochs of a training.
 
-    Before its first training has ended a net counts as untrained: measures of such that differ were taken
-    while it learned. Of a later training that cannot be told.
+    Measures that differ were taken while it learned. Of a training after its first that cannot be told, nor
+    of a loop of the student's own, which is told when its cell is over.
     """
+    if episode.loop:
+        return False
     measures = [
         tuple(sorted(call.results.items(), key=lambda item: item[0]))
         for call in evidence.evaluations
-        if call.cell == episode.cell and call.model == episode.model and call.x.test and not call.trained
+        if call.cell == episode.cell and call.model == episode.model and call.x.test and _before_its_end(call)
     ]
     asked = [
         call
         for call in evidence.predictions
-        if call.cell == episode.cell and call.model == episode.model and call.x.test and not call.trained
+        if call.cell == episode.cell and call.model == episode.model and call.x.test and _before_its_end(call)
     ]
     by_callback = bool(episode.callbacks) and len(asked) >= max(2, episode.epochs)
     return len(set(measures)) > 1 or by_callback
+
+
+def _before_its_end(call: Evaluation | Prediction) -> bool:
+    return call.amid or not call.trained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,10 @@ class _Reader:
         elif episode.model not in self.trained:
             self.origins.trained -= {episode.model}
 
+    def amid(self, origin: Origin) -> bool:
+        """Whether a call came between the first step of its net's first training and the telling of it."""
+        return origin.trained and origin.model not in self.trained
+
     def cell(self, ordinal: int) -> int:
         """Index in the notebook of the n-th code cell run; -1 when there is none such."""
         return self.code_cells[ordinal] if 0 <= ordinal < len(self.code_cells) else -1
@@ -292,6 +296,7 @@ def _evaluation(reader: _Reader, call: wire.Evaluate) -> ev.Evaluation:
         rows_used=call.rows_used,
         capped=call.capped,
         trained=origin.trained,
+        amid=reader.amid(origin),
     )
 
 
@@ -310,6 +315,7 @@ def _prediction(reader: _Reader, call: wire.Predict) -> ev.Prediction:
         rows_used=call.rows_used,
         capped=call.capped,
         trained=origin.trained,
+        amid=reader.amid(origin),
         exposes=tuple(dict.fromkeys(exposes + origin.exposes)),
     )
 

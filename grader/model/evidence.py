@@ -239,6 +239,8 @@ class Evaluation(Struct, frozen=True, forbid_unknown_fields=True):
     capped: bool = False
     trained: bool = False
     """Whether all that it could learn had been through a training before, in this net or another."""
+    amid: bool = False
+    """Whether it came before its net's first training was over."""
 
 
 class Prediction(Struct, frozen=True, forbid_unknown_fields=True):
@@ -255,6 +257,7 @@ class Prediction(Struct, frozen=True, forbid_unknown_fields=True):
     rows_used: int
     capped: bool = False
     trained: bool = False
+    amid: bool = False
     exposes: tuple[tuple[int, int], ...] = ()
 
 

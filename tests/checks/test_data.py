@@ -216,15 +216,29 @@ def test_what_is_a_leak(why: str, fields: dict[str, object], leaked: bool | None
     assert leak(episode(**fields)) is leaked, why
 
 
-def measures(*accuracies: float, cell: int = 2, trained: bool = False) -> tuple[Evaluation, ...]:
+def measures(
+    *accuracies: float, cell: int = 2, trained: bool = False, amid: bool = False
+) -> tuple[Evaluation, ...]:
     made = (evaluation(cell=cell, accuracy=accuracy) for accuracy in accuracies)
-    return tuple(msgspec.structs.replace(one, trained=trained) for one in made)
+    return tuple(msgspec.structs.replace(one, trained=trained, amid=amid) for one in made)
 
 
 @pytest.mark.parametrize(
     ("why", "calls", "training", "key"),
     [
         ("in a callback, epoch by epoch", measures(0.6, 0.7, 0.8), CLEAN, "leak.watched"),
+        (
+            "the same, of weights that learn",
+            measures(0.6, 0.7, trained=True, amid=True),
+            CLEAN,
+            "leak.watched",
+        ),
+        (
+            "after a loop of one's own",
+            measures(0.6, 0.7, trained=True, amid=True),
+            msgspec.structs.replace(CLEAN, loop="tape"),
+            "leak.clean.no",
+        ),
         ("once, before it is trained", measures(0.1), CLEAN, "leak.clean.no"),
         ("twice, before it is trained", measures(0.1, 0.1), CLEAN, "leak.clean.no"),
         ("after each of several trainings", measures(0.6, 0.7, trained=True), CLEAN, "leak.clean.no"),

@@ -404,3 +404,11 @@ def test_a_loop_that_is_told_at_its_cells_end_came_before() -> None:
     """The probe says whose weights they were by then."""
     found = read(built(), predicted(0, weights_of=[[0]]), predicted(0, weights_of=[[]]), fitted())
     assert [call.trained for call in found.predictions] == [True, False]
+
+
+def test_a_call_between_the_epochs_of_a_fit_is_amid_it() -> None:
+    """The fit is told when it is over."""
+    found = read(
+        built(), predicted(0, weights_of=[[0]]), fitted(), predicted(0, weights_of=[[0]]), predicted(0)
+    )
+    assert [call.amid for call in found.predictions] == [True, False, False]
