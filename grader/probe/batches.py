@@ -18,6 +18,7 @@ from . import calls, draw, fit, repeats, spend
 from .arrays import Kept, Seen
 from .doors import door
 from .loops import Loop
+from .sums import Used
 
 if TYPE_CHECKING:
     from .models import Models
@@ -181,7 +182,7 @@ class Batches:
         self._told[key] = self._told.get(key, 0) + 1
         seen = self.loops.see_kept(phase.kept)
         result = next(reversed(phase.last.values()))
-        calls._send_evaluation(self.models, phase.net, seen, result, phase.rows, phase.capped)
+        calls.send_evaluation(self.models, phase.net, seen, result, Used(phase.rows, phase.capped))
 
     # -- predict_on_batch -------------------------------------------------------------------------
 
@@ -215,7 +216,7 @@ class Batches:
         phase = self._predictions.pop(key)
         if phase.last is not None:
             seen = self.loops.see_kept(phase.kept)
-            calls._send_prediction(self.models, phase.net, seen, phase.last, phase.rows, phase.capped)
+            calls.send_prediction(self.models, phase.net, seen, phase.last, Used(phase.rows, phase.capped))
 
     def _end_of_cell(self) -> None:
         for key in list(self._tests):

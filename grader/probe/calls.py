@@ -13,12 +13,13 @@ import numpy as np
 from . import draw, spend
 from .arrays import Seen, as_numpy, unpack
 from .doors import door
+from .sums import Used
 
 if TYPE_CHECKING:
     from .models import Models
 
 MAX_CALLS = 4
-"""Direct calls of one model in one cell that are recorded: a loop over batches says nothing more."""
+"""Direct calls of one model in one cell that are recorded each; of a loop over batches the sum is told."""
 
 
 def evaluate(models: Models, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,15 +37,16 @@ def evaluate(models: Models, original: Callable[..., Any]) -> Callable[..., Any]
         ready = probe.quietly(_ready, models, signature, self, args, kwargs)
         if ready is None:
             return original(self, *args, **kwargs)
-        given, seen, macs = ready
-        capped = probe.quietly(_fewer_rows, models, given, seen, macs)
-        given, used, cut = capped or (given, 0, False)
+        asked, seen, macs = ready
+        capped = probe.quietly(_fewer_rows, models, asked, seen, macs)
+        given, used, cut = capped or (asked, 0, False)
         probe.enter()
         try:
             result = original(self, **given)
         finally:
             probe.leave()
-        probe.quietly(_send_evaluation, models, self, seen, result, used, cut)
+        probe.quietly(send_evaluation, models, self, seen, result, Used(used, cut))
+        probe.quietly(_add_evaluation, models, self, asked, result)
         probe.macs += macs * used
         return result
 
@@ -102,17 +104,33 @@ def _batches(stream: Any) -> int | None:
         return None
 
 
-def _send_evaluation(models: Models, model: Any, seen: Seen, result: Any, used: int, cut: bool) -> None:
+def send_evaluation(
+    models: Models,
+    model: Any,
+    seen: Seen,
+    result: Any,
+    used: Used,
+) -> None:
     header = {
         "serial": models.send(model).serial,
         "x": seen.x,
         "y": seen.y,
         "results": _results(model, result),
-        "rows_used": used,
-        "capped": cut,
-        "weights_of": models.probe.quietly(models.taught.groups, model),
+        "rows_used": used.rows,
+        "capped": used.cut,
+        "weights_of": used.weights_of or models.probe.quietly(models.taught.groups, model),
     }
     models.probe.send("evaluate", header)
+
+
+def _add_evaluation(models: Models, model: Any, given: dict[str, Any], result: Any) -> None:
+    models.sums.evaluated(model, given["x"], given.get("y"), _results(model, result))
+
+
+def tell_evaluations(models: Models, model: Any, seen: Seen, totals: dict[str, float], used: Used) -> None:
+    """Several evaluations as one: each value is the mean over all rows."""
+    means = {name: value / used.rows for name, value in totals.items()}
+    send_evaluation(models, model, seen, means, used)
 
 
 def _results(model: Any, result: Any) -> dict[str, float | None]:
@@ -145,9 +163,9 @@ def predict(models: Models, original: Callable[..., Any]) -> Callable[..., Any]:
         ready = probe.quietly(_ready, models, signature, self, args, kwargs)
         if ready is None:
             return original(self, *args, **kwargs)
-        given, seen, macs = ready
-        short = probe.quietly(_first_rows, models, given, seen, macs)
-        given, used, missing = short or (given, 0, 0)
+        asked, seen, macs = ready
+        short = probe.quietly(_first_rows, models, asked, seen, macs)
+        given, used, missing = short or (asked, 0, 0)
         probe.enter()
         try:
             result = original(self, **given)
@@ -156,7 +174,8 @@ def predict(models: Models, original: Callable[..., Any]) -> Callable[..., Any]:
         if missing:
             result = probe.quietly(_padded, result, missing)
             probe.blank_rows = True
-        probe.quietly(_send_prediction, models, self, seen, result, used, missing > 0)
+        probe.quietly(send_prediction, models, self, seen, result, Used(used, missing > 0))
+        probe.quietly(models.sums.predicted, self, asked["x"], result)
         probe.macs += macs * used
         return result
 
@@ -197,16 +216,22 @@ def _padded(result: Any, missing: int) -> Any:
     return draw.each(result, pad)
 
 
-def _send_prediction(models: Models, model: Any, seen: Seen, result: Any, used: int, cut: bool) -> None:
+def send_prediction(
+    models: Models,
+    model: Any,
+    seen: Seen,
+    result: Any,
+    used: Used,
+) -> None:
     shapes = [[int(d) for d in output.shape[1:]][:8] for output in draw.leaves(result)][:2000]
     header = {
         "serial": models.send(model).serial,
         "x": seen.x,
         "x_distinct": seen.distinct,
         "output_shapes": shapes,
-        "rows_used": used or (len(draw.leaves(result)[0]) if shapes else 0),
-        "capped": cut,
-        "weights_of": models.probe.quietly(models.taught.groups, model),
+        "rows_used": used.rows or (len(draw.leaves(result)[0]) if shapes else 0),
+        "capped": used.cut,
+        "weights_of": used.weights_of or models.probe.quietly(models.taught.groups, model),
     }
     models.probe.send("predict", header)
 
@@ -237,6 +262,7 @@ def call(models: Models, original: Callable[..., Any]) -> Callable[..., Any]:
             counted[key] = counted.get(key, 0) + 1
             if counted[key] <= MAX_CALLS:
                 probe.quietly(_send_call, models, self, args[0], result)
+            probe.quietly(models.sums.predicted, self, args[0], result)
         elif args and _concrete(args[0]):
             probe.quietly(models.used_with, self, args[0])
         return result
@@ -254,4 +280,4 @@ def _concrete(x: Any) -> bool:
 def _send_call(models: Models, model: Any, x: Any, result: Any) -> None:
     models.used_with(model, x)
     seen = models.arrays.see(draw.each(x, as_numpy))
-    _send_prediction(models, model, seen, result, draw.rows(x), False)
+    send_prediction(models, model, seen, result, Used(draw.rows(x)))

@@ -82,6 +82,7 @@ def _prepare(models: Models, signature: inspect.Signature, model: Any, args: Any
     probe = models.probe
     probe.fits += 1
     probe.quietly(models.loops.close, model)
+    models.sums.end(model)
     call = Call(declared, dict(declared))
     seen = probe.quietly(models.arrays.see, declared["x"], declared["y"]) or Seen()
     if seen.stream is not None:

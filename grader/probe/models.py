@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import batches, calls, compile, draw, fit, graph, library, loops, tamper, tape, taught
+from . import batches, calls, compile, draw, fit, graph, library, loops, sums, tamper, tape, taught
 from .arrays import Arrays
 from .channel import clean
 from .doors import door
@@ -50,6 +50,8 @@ class Models:
         self.taught = taught.Taught(probe, keras, lambda model: self.known(model).serial)
         self.loops.at_first_step.append(self.taught.stepped)
         self.loops.at_end.append(self.taught.ended)
+        told = (calls.send_prediction, calls.tell_evaluations)
+        self.sums = sums.Sums(self.loops, self.taught, *(functools.partial(tell, self) for tell in told))
         self.at_call: list[Callable[[Any, Any], None]] = []
         """Told of a model that student code called, and of what with; in a traced function too."""
         self._known: dict[int, Known] = {}

@@ -14,11 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import compile, draw, repeats
+from . import calls, compile, draw, repeats
 from .arrays import as_numpy, behind, unpack
 from .doors import door
 from .loops import Loop
 from .passes import Pass, Passes
+from .sums import Used
 from .tamper import Guard
 from .watch import trusted
 
@@ -240,6 +241,10 @@ class Tape:
         found = self.loops.of(under_way.net) if computed else None
         if found is not None:
             self._validated(found, under_way, mean)
+        elif computed and under_way.macs >= self._macs(under_way.net) * under_way.rows:
+            # Every row went through the net, also where a traced function called it.
+            seen = self.models.arrays.see(under_way.source)
+            calls.send_prediction(self.models, under_way.net, seen, [], Used(under_way.rows, under_way.cut))
 
     def _validated(self, loop: Loop, under_way: Pass, mean: float | None) -> None:
         seen = self.models.arrays.see(under_way.source)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -19,7 +20,9 @@ from .doors import door
 from .state import Probe
 
 MOST_LOOKS = 8
-"""Times in one cell that a net's weights are compared; after these it is what it was."""
+"""Times in one cell that a large net's weights are compared; after these it is what it was."""
+LOOKED_AT = 256 * 2**20
+"""Values of one net that are compared in one cell: a small one's each time that it is used."""
 MOST_COPIES = 64
 """States of one net in one cell, saved on the way, that are remembered."""
 Groups = list[list[int]]
@@ -89,9 +92,10 @@ class Taught:
         if all(found):
             return _once(found)
         serial = self._serial(net)
-        if self._looks[serial] >= MOST_LOOKS:
+        if serial in self._last and self._looks[serial] >= LOOKED_AT:
             return self._last[serial]
-        self._looks[serial] += 1
+        size = sum(math.prod(variable.shape) for variable in variables)
+        self._looks[serial] += min(size, LOOKED_AT // MOST_LOOKS)
         if self._contents:
             pairs = zip(found, variables, strict=True)
             found = [nets or self._contents.get(digest_of(variable), set()) for nets, variable in pairs]

@@ -82,6 +82,37 @@ for epoch in range(2):
         grads = tape.gradient(value, own.trainable_variables)
         plain.apply_gradients(zip(grads, own.trainable_variables))
 """,
+    "by batches": """
+for a, b in test_ds:
+    model(a, training=False)
+""",
+    "by traced batches": """
+@tf.function
+def again(a):
+    return second(a, training=False)
+for a, b in test_ds:
+    again(a)
+""",
+    "by slices": """
+guess = np.concatenate([np.argmax(second(xt[i:i + 20]), axis=1) for i in range(0, 200, 20)])
+with tf.GradientTape() as tape:
+    for i in range(0, 600, 100):
+        second(x[i:i + 100])
+""",
+    "by predict": """
+for i in range(0, 200, 20): second.predict(xt[i:i + 20], verbose=0)
+for i in range(0, 200, 40): fitted.evaluate(xt[i:i + 40], yt[i:i + 40], verbose=0)
+""",
+    "before and after": """
+last = net(); last.compile("adam", loss_fn)
+for i in range(2): last(xt[i:i + 1])
+last.fit(x, y, verbose=0)
+for i in range(3): last(xt[i:i + 1])
+""",
+    "one of many": """
+for i, (a, b) in enumerate(test_ds):
+    if i == 0: second(a[:1])
+""",
     "counting": """
 total = 0
 for a, b in train_ds:
@@ -174,6 +205,46 @@ def test_a_loop_over_arrays_is_recorded_and_runs_in_full(run):
     """Nothing in it can be left out honestly."""
     fit = fit_of(run, "arrays")
     assert (fit.loop, fit.rows_trained, fit.calls, fit.capped) == ("tape", 1200, 12, False)
+
+
+def rows_of(run: Run, name: str, kind=wire.Predict) -> list[tuple[int, int]]:
+    """(rows of the input, rows computed) of each call that a cell's frames tell."""
+    described = {e.id: e for e in run.all(wire.Data)}
+    told = [call for call in run.all(kind) if call.cell == list(CELLS).index(name)]
+    return [(described[call.x].rows, call.rows_used) for call in told]
+
+
+@pytest.mark.parametrize("name", ["by batches", "by traced batches"])
+def test_a_pass_through_a_data_set_is_told_as_a_whole(run, name):
+    """The array behind it, also where no batch of it is seen to be computed; 50 rows may be."""
+    assert (200, 50) in rows_of(run, name)
+
+
+def test_calls_on_slices_are_told_together(run):
+    """Those that a tape listens to are a training's."""
+    *first, together = rows_of(run, "by slices")
+    assert together == (200, 200)
+    assert all(rows <= 100 for rows, _ in first)
+
+
+def test_predictions_and_evaluations_by_slices_are_told_together(run):
+    """An evaluation's values are the means."""
+    assert rows_of(run, "by predict")[-1] == (200, 200)
+    assert rows_of(run, "by predict", wire.Evaluate)[-1] == (200, 200)
+    *each, all_of = [e for e in run.all(wire.Evaluate) if e.cell == list(CELLS).index("by predict")]
+    assert all_of.results["loss"] == pytest.approx(sum(e.results["loss"] for e in each) / 5)
+
+
+def test_what_came_before_a_training_is_not_told_with_what_came_after(run):
+    """Two rows of an untrained net, three of a trained one."""
+    told = [e for e in run.all(wire.Predict) if e.cell == list(CELLS).index("before and after")]
+    sums = [(e.rows_used, any(e.weights_of[0])) for e in told if e.rows_used > 1]
+    assert sums == [(2, False), (3, True)]
+
+
+def test_a_pass_in_which_a_net_saw_one_image_is_no_prediction_of_all(run):
+    """Only the call is told."""
+    assert rows_of(run, "one of many") == [(1, 1)]
 
 
 def test_full_runs_everything():
