@@ -323,7 +323,7 @@ def _fewer_steps(
         if not given.get("steps_per_epoch"):
             stream = stream.repeat()  # epochs go on where the last one stopped
         if batch < declared:
-            stream = stream.map(lambda *parts: _heads(parts, batch))
+            stream = stream.map(feed.unconverted(lambda *parts: _heads(parts, batch)))
     else:
         batch = declared
     call.rows_per_epoch = steps * batch
