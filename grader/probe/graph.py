@@ -3,7 +3,8 @@
 Functional models carry their graph; a Sequential carries one once it is built; a subclassed model is
 called once on a symbolic tensor of the shape it was used with, which gives the graph that the functional
 style would have given. Nested models, and student-made layers that are made of other layers, are opened.
-What cannot be followed (Lambda, own weights, most tf functions) makes the graph inexact.
+A Lambda that does what one of Keras's layers does is that layer. What cannot be followed (own weights,
+most tf functions) makes the graph inexact.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from . import layers, library
 from .draw import each, leaves
 from .names import names_kept
-from .ran import inference, ran
+from .ran import computed, inference, ran
 
 MAX_LAYERS = 2000
 
@@ -226,6 +227,8 @@ def _place(built: Builder, operation: Any, node: Any, fed: list[int]) -> list[in
         position = built.add(layers.input_layer(node.outputs[0].shape, operation.name), operation, exact=True)
     elif (again := built.called_before(operation, fed)) is not None:
         position = again
+    elif (known := _computed(built, operation, node, fed)) is not None:
+        position = known
     elif isinstance(operation, built.keras.layers.Layer):
         described, exact = layers.layer(operation, fed, node.outputs[0].shape)
         position = built.add(described, operation, exact=exact)
@@ -233,6 +236,14 @@ def _place(built: Builder, operation: Any, node: Any, fed: list[int]) -> list[in
         described, exact = layers.raw_operation(operation, node, fed)
         position = built.add(described, None, exact=exact)
     return [position] * len(node.outputs)
+
+
+def _computed(built: Builder, operation: Any, node: Any, fed: list[int]) -> int | None:
+    """The layer that does what a Lambda of one tensor does: `Lambda(lambda x: x / 255)` is a Rescaling."""
+    if layers.kind_of(operation)[0] != "Lambda" or len(fed) != 1 or len(node.outputs) != 1:
+        return None
+    (given,) = node.input_tensors
+    return computed(built, operation, fed[0], given.shape, given.dtype)
 
 
 def _opened(built: Builder, operation: Any, node: Any, fed: list[int]) -> list[int] | None:

@@ -59,6 +59,32 @@ def ran(built: Builder, model: Any, inputs: Any) -> list[int]:
     return ends
 
 
+def computed(built: Builder, function: Any, fed: int, shape: Any, dtype: str) -> int | None:
+    """What a `Lambda` computes of the layer at `fed`, as layers; None when that cannot be followed.
+
+    Args:
+        shape: of its input, batch axis first.
+    """
+    from keras.src import backend
+
+    start, found = len(built.layers), []
+    places: dict[Any, int] = {}
+    between = Between(lambda described: built.add(described, None, exact=True), places)
+
+    def call(tensor: Any) -> Any:
+        places[key(tensor)] = fed
+        result = function.call(tensor)
+        found.append(between.position(result))
+        return result
+
+    with contextlib.suppress(Exception), silently():
+        backend.compute_output_spec(call, built.keras.KerasTensor(shape=shape, dtype=dtype))
+    if found and found[-1] is not None:
+        return int(found[-1])
+    del built.layers[start:], built.objects[start:]
+    return None
+
+
 @contextlib.contextmanager
 def _listening(keras: Any, note: Any) -> Iterator[None]:
     """Hear of every outermost call of a layer of the library."""

@@ -54,7 +54,9 @@ class MyDense(layers.Dense):
 opened = keras.Sequential([layers.Input((28, 28, 1)), layers.Conv2D(4, 1), Residual(), layers.Flatten(),
     MyDense(10)])
 closed = keras.Sequential([layers.Input((784,)), Scale(), layers.Dense(10)])
-lam = keras.Sequential([layers.Input((784,)), layers.Lambda(lambda t: t / 2), layers.Dense(10)])
+lam = keras.Sequential([layers.Input((784,)), layers.Lambda(lambda t: tf.sort(t)), layers.Dense(10)])
+scaling = keras.Sequential([layers.Input((28, 28)), layers.Lambda(lambda t: t / 255.0),
+    layers.Lambda(lambda t: tf.expand_dims(t, -1)), layers.Flatten(), layers.Dense(10)])
 class TfNet(keras.Model):
     def __init__(self):
         super().__init__()
@@ -232,6 +234,15 @@ def test_a_students_layer_is_opened(run):
 def test_what_cannot_be_followed_is_inexact(run, name):
     """Own weights, Lambda, shared weights, odd functions and lambda activations cannot be rebuilt."""
     assert not run.model(name).graph.exact
+
+
+def test_a_lambda_is_the_layer_it_does_the_work_of(run):
+    """Scaling and a channel axis, as people write them into their net."""
+    graph = run.model("scaling").graph
+    assert [(x.kind, x.output_shape) for x in graph.layers[1:]] == [
+        ("Rescaling", (28, 28)), ("Reshape", (28, 28, 1)), ("Flatten", (784,)), ("Dense", (10,))
+    ]  # fmt: skip
+    assert graph.exact
 
 
 def test_parameters_are_counted_once_and_in_full(run):
