@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 POOL_BYTES = 256 * 2**20
 """Drawn rows are copied; where all epochs' rows take more than this, epochs come round again."""
+WHOLE = 4
+"""Fits of one net in one cell that each may use all that a training may."""
 
 
 def wrapped(models: Models, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,6 +69,8 @@ class Call:
     rows_per_epoch: int = 0
     validation_rows: int = 0
     macs: float = 1.0
+    share: int = 1
+    """It may use one part in so many of what a training may: a hundred fits of one epoch are one training."""
     epochs_run: int = 0
     history: dict[str, list[float | None]] = field(default_factory=dict)
     started: float = 0.0
@@ -91,6 +95,9 @@ def _prepare(models: Models, signature: inspect.Signature, model: Any, args: Any
     probe.aside(_make_ready, models, model, seen)
     probe.quietly(models.send, model)
     call.header = _header(models, model, call, seen)
+    known = models.known(model)
+    known.fits += 1
+    call.share = max(1, known.fits - WHOLE)
     call.macs = max(1.0, (probe.quietly(models.describe, model) or graph.Described({"layers": []}, [])).macs)
     capped = probe.quietly(_capped, models, call, seen)
     if capped is not None:
@@ -199,7 +206,7 @@ def _capped(models: Models, call: Call, seen: Seen) -> dict[str, Any]:
     probe = models.probe
     given = dict(call.arguments)
     epochs = max(1, _epochs(given))
-    allowed = spend.epoch_rows(probe, call.macs, epochs)
+    allowed = spend.epoch_rows(probe, call.macs, epochs * call.share)
     if allowed is None:
         call.rows_per_epoch = _declared_rows(given, seen)
         return given

@@ -37,6 +37,8 @@ class Known:
     sent: str = ""
     trained_by: dict[str, Any] | None = None
     """Optimizer and loss of a student's own loop, for a model that was not compiled."""
+    fits: int = 0
+    """Of this cell so far."""
 
 
 class Models:
@@ -198,6 +200,8 @@ class Models:
     def end_of_cell(self) -> None:
         """Send what the student's variables hold now, and under which names."""
         named = self.named()
+        for _, known in self.alive():
+            known.fits = 0
         for model, _ in named.values():
             self.known(model)
         for model, _ in named.values():

@@ -58,6 +58,13 @@ CELLS = {
     "ordered": "print(spied(epochs=3, shuffle=False))",
     "split": "print(spied(epochs=2, validation_split=0.25))",
     "many": "print(spied(epochs=100)[3])",
+    "on and on": """
+model = net()
+for _ in range(10):
+    model.fit(x, y, epochs=1, batch_size=20, verbose=0)
+net().fit(x, y, epochs=1, batch_size=20, verbose=0)
+""",
+    "later": "history = model.fit(x, y, epochs=1, batch_size=20, verbose=0)",
     "weighted": "print(spied(epochs=2, class_weight={0: 1.0, 1: 5.0}))",
     "sampled": "print(spied(epochs=2, sample_weight=np.arange(600.0)))",
     "small": "print(spied(epochs=2, steps_per_epoch=2, batch_size=10)[0])",
@@ -279,6 +286,13 @@ def test_epochs_stay_as_declared(run):
     assert printed(run, "many") == 100
     [fit] = fits(run, "many")
     assert (fit.epochs, fit.rows_trained, len(fit.history["loss"])) == (100, 200, 100)
+
+
+def test_fits_of_one_net_in_a_loop_share_what_it_may_use(run):
+    """After the first few each has less; another net, or another cell, starts anew."""
+    rows = [fit.rows_trained for fit in fits(run, "on and on")]
+    assert rows == [240] * 5 + [120, 80, 60, 48, 40] + [240]
+    assert [fit.rows_trained for fit in fits(run, "later")] == [240]
 
 
 def test_weights_follow_their_rows(run):
