@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,6 +75,28 @@ class Builder:
         places = (i for i, found in enumerate(self.objects) if found is layer)
         return next((i for i in places if self.layers[i]["inputs"] == fed), None)
 
+    def fold(self, outputs: list[int]) -> list[int]:
+        """Put functions such as `relu(conv(x))` into the layer that they alone use: `activation="relu"`."""
+        uses = Counter(outputs)
+        for layer in self.layers:
+            uses.update(layer["inputs"])
+        into: dict[int, int] = {}
+        for at, (layer, held) in enumerate(zip(self.layers, self.objects, strict=True)):
+            if held is not None or layer["kind"] != "Activation" or uses[layer["inputs"][0]] != 1:
+                continue
+            fed = self.layers[layer["inputs"][0]]["config"]
+            if fed.get("activation") == "linear":
+                fed["activation"] = layer["config"]["activation"]
+                into[at] = layer["inputs"][0]
+        left = [at for at in range(len(self.layers)) if at not in into]
+        place = {at: i for i, at in enumerate(left)}
+        place |= {at: place[fed] for at, fed in into.items()}
+        self.layers = [self.layers[at] for at in left]
+        self.objects = [self.objects[at] for at in left]
+        for layer in self.layers:
+            layer["inputs"] = [place[at] for at in layer["inputs"]]
+        return [place[at] for at in outputs]
+
 
 def describe(keras: Any, model: Any, inputs: Any = None) -> Described:
     """The graph of a model.
@@ -92,6 +115,7 @@ def describe(keras: Any, model: Any, inputs: Any = None) -> Described:
     if outputs is None:
         built = Builder(keras, exact=False)
         outputs = _listed(built, model)
+    outputs = built.fold(outputs)
     # Weights that no layer of the graph holds mean that something was not followed.
     held = sum(layer["params"] for layer in built.layers)
     whole = held == sum(math.prod(w.shape) for w in model.weights) if model.built else True

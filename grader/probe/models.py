@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import batches, calls, compile, draw, fit, graph, library, loops, sums, tamper, tape, taught
+from . import batches, calls, compile, fit, graph, library, loops, sums, tamper, tape, taught
 from .arrays import Arrays
 from .channel import clean
 from .doors import door
@@ -135,7 +135,7 @@ class Models:
             "serial": known.serial,
             "graph": described.graph,
             "compilation": compile.describe(self.keras, model) or known.trained_by,
-            "exposes": self._exposes(model),
+            "exposes": self._exposes(model, described),
             "shares": self._shares(model, described),
         }
         mark = hashlib.blake2b(json.dumps(header, default=str).encode(), digest_size=16).hexdigest()
@@ -143,17 +143,16 @@ class Models:
             known.sent = mark
         return known
 
-    def _exposes(self, model: Any) -> list[tuple[int, int]]:
+    def _exposes(self, model: Any, described: graph.Described) -> list[tuple[int, int]]:
         """Outputs that are outputs of layers of an earlier model: (its serial, position in its graph)."""
-        carrier = graph.inner(model)
-        if carrier is None:
+        if graph.inner(model) is None:
             return []
         found = []
         mine = self.known(model).serial
-        for tensor in draw.leaves(carrier.outputs)[:MAX_EXPOSED]:
-            layer = tensor._keras_history.operation
+        for at in described.graph["outputs"][:MAX_EXPOSED]:
+            layer = described.objects[at]
             for _, known in self.alive():
-                if known.serial >= mine or known.described is None:
+                if known.serial >= mine or known.described is None or layer is None:
                     continue
                 position = known.described.position(layer)
                 if position is not None:

@@ -82,6 +82,9 @@ styles = {
 }
 styled = {name: Styled(*functions) for name, functions in styles.items()}
 for net in styled.values(): net(x[:2, ..., 0])
+j = keras.Input((28, 28, 1)); net = styled["tf"]
+h = net.conv(j); shown_by_hand = keras.Model(j, [h, net.pool(keras.activations.relu(h))])
+folded = keras.Model(j, ops.relu(net.conv(j)))
 odd = {
     "sine": Styled(tf.sin, *styles["tf"][1:]),
     "rows": Styled(tf.nn.relu, lambda t: t[:1], *styles["tf"][2:]),
@@ -255,8 +258,11 @@ def test_functions_between_layers_are_the_layers_they_do_the_work_of(run):
     """In the order of the run, not of the constructor, with their shapes."""
     graph = run.model("raw").graph
     assert [(x.kind, x.output_shape) for x in graph.layers[1:]] == [
-        ("Flatten", (784,)), ("Dense", (8,)), ("Activation", (8,)), ("Dense", (10,))
-    ]  # fmt: skip
+        ("Flatten", (784,)),
+        ("Dense", (8,)),
+        ("Dense", (10,)),
+    ]
+    assert [x.config["activation"] for x in graph.layers[2:]] == ["relu", "linear"]
     assert graph.params == 784 * 8 + 8 + 90
     assert graph.exact
 
@@ -265,13 +271,20 @@ def test_functions_between_layers_are_the_layers_they_do_the_work_of(run):
 def test_a_call_written_with_functions_is_followed(run, style):
     """TensorFlow's and Keras's alike: scaling, another axis, activations and flattening."""
     graph = run.model(f"styled[{style!r}]").graph
-    wanted = "InputLayer Rescaling Reshape Conv2D Activation MaxPooling2D Flatten Dense Activation"
-    assert kinds(graph) == wanted.split()
-    assert [x.config["activation"] for x in graph.layers if x.kind == "Activation"] == ["relu", "softmax"]
+    assert kinds(graph) == "InputLayer Rescaling Reshape Conv2D MaxPooling2D Flatten Dense".split()
+    assert [x.config["activation"] for x in graph.layers if x.weights] == ["relu", "softmax"]
     assert graph.layers[1].config == {"scale": 0.5, "offset": 0.0}
-    assert [x.inputs for x in graph.layers] == [(), *((i,) for i in range(8))]
-    assert graph.outputs == (8,)
+    assert [x.inputs for x in graph.layers] == [(), *((i,) for i in range(6))]
+    assert graph.outputs == (6,)
     assert graph.exact
+
+
+def test_a_function_stays_where_others_use_what_it_is_given(run):
+    """And what a functional model shows of a layer with its function is that layer of the net."""
+    net, shown = run.model("styled['tf']"), run.model("shown_by_hand")
+    assert kinds(shown.graph) == "InputLayer Conv2D Activation MaxPooling2D".split()
+    assert shown.exposes == ((net.serial, 3), (net.serial, 4))
+    assert run.model("folded").exposes == ((net.serial, 3),)
 
 
 def test_branches_between_functions_are_followed(run):
@@ -288,7 +301,7 @@ def test_branches_between_functions_are_followed(run):
 def test_layers_around_what_cannot_be_followed_are_still_listed(run):
     """As they ran, the one behind it as if fed by the one before."""
     graph = run.model("odd['sine']").graph
-    assert kinds(graph) == "InputLayer Rescaling Reshape Conv2D MaxPooling2D Flatten Dense Activation".split()
+    assert kinds(graph) == "InputLayer Rescaling Reshape Conv2D MaxPooling2D Flatten Dense".split()
     assert graph.params == 4 * 10 + 6770
 
 
