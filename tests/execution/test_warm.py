@@ -204,6 +204,19 @@ def test_a_killed_zygote_takes_its_children_and_is_replaced(warm: WarmKernelExec
     assert "(warm, " in again.isolation
 
 
+_LATE = """
+import signal, threading, time
+late = threading.Thread(target=time.sleep, args=(99,), daemon=True)
+def begin(number, frame):
+    while frame is not None and frame.f_code.co_name != "serve":
+        frame = frame.f_back
+    late.start() if frame else signal.alarm(1)
+signal.signal(signal.SIGALRM, begin)
+signal.alarm(2)
+"""
+"""A thread that starts when the zygote has counted its own."""
+
+
 @pytest.mark.sandbox
 def test_more_threads_than_after_the_imports_refuse_the_fork(
     tmp_path: Path, data: Path, caplog: pytest.LogCaptureFixture
@@ -213,23 +226,17 @@ def test_more_threads_than_after_the_imports_refuse_the_fork(
     assert isinstance(small, WarmKernelExecutor)
     tmp_path.chmod(0o755)
     (tmp_path / "boot.py").write_text((small._zygotes.probe / "boot.py").read_text())
-    # It starts when the zygote has counted its own.
-    (tmp_path / "preload.py").write_text(
-        "import signal, threading, time\n"
-        "late = threading.Thread(target=time.sleep, args=(99,), daemon=True)\n"
-        "signal.signal(signal.SIGALRM, lambda *_: late.start())\n"
-        "signal.alarm(1)\n"
-    )
+    (tmp_path / "preload.py").write_text(_LATE)
     zygotes = Zygotes(small._zygotes.shelter, probe=tmp_path, modules=())
     executor = WarmKernelExecutor(small._proven, zygotes, small._cold)
     try:
-        zygotes.begin(data, threads=1)
-        time.sleep(2)
+        with zygotes.lease(data, 1):
+            time.sleep(3)
         with caplog.at_level(logging.WARNING):
             done = executor.run(job("print(1)", data=data))
         # Another one takes its place, as long as that one has not refused too.
         assert "warm" in executor.run(job("print(1)", data=data)).isolation
-        time.sleep(2)
+        time.sleep(3)
         assert "warm" not in executor.run(job("print(1)", data=data)).isolation
         assert "warm" not in executor.run(job("print(1)", data=data)).isolation
     finally:
