@@ -6,7 +6,6 @@ from decimal import Decimal
 
 import pytest
 
-from grader.checks.base import Rule
 from grader.checks.configuration import Experiments, ValidationSplit
 from grader.checks.select import Where
 from grader.model.evidence import Episode
@@ -21,7 +20,6 @@ from .factory import (
     episode,
     evidence,
     expected,
-    notebook,
     wanted,
 )
 
@@ -31,18 +29,6 @@ PLACE = {"id": "1.x", "title": TITLE, "points": Decimal(1)}
 SPLIT = ValidationSplit(**PLACE, where=WHERE, share=0.2)  # type: ignore[arg-type]
 TRY = Experiments(**PLACE, where=WHERE)  # type: ignore[arg-type]
 ALL = [SPLIT, TRY]
-
-
-@pytest.mark.parametrize("check", ALL)
-def test_what_was_not_run_is_ungraded(check: Rule) -> None:
-    """Level static judges no behaviour."""
-    assert check(evidence(cells=notebook("texto")), KNOWN).status is Status.UNGRADED
-
-
-@pytest.mark.parametrize("check", ALL)
-def test_without_a_training_there_is_nothing_to_pass(check: Rule) -> None:
-    """Nothing trained, nothing earned."""
-    assert check(evidence(), KNOWN).status is Status.FAILED
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from grader.checks.base import Rule
 from grader.checks.epochs import Epochs, SomeEpochs, VariesEpochs
 from grader.checks.select import Where
 from grader.model.evidence import CELL_TIMED_OUT, Ended, Episode
@@ -22,7 +21,6 @@ from .factory import (
     episode,
     evidence,
     expected,
-    notebook,
     seen,
     wanted,
 )
@@ -34,18 +32,6 @@ EPOCHS = Epochs(**PLACE, where=WHERE, epochs=3)  # type: ignore[arg-type]
 SOME = SomeEpochs(**PLACE, where=WHERE, epochs=100)  # type: ignore[arg-type]
 VARY = VariesEpochs(**PLACE, where=WHERE)  # type: ignore[arg-type]
 ALL = [EPOCHS, SOME, VARY]
-
-
-@pytest.mark.parametrize("check", ALL)
-def test_what_was_not_run_is_ungraded(check: Rule) -> None:
-    """Level static judges no behaviour."""
-    assert check(evidence(cells=notebook("texto")), KNOWN).status is Status.UNGRADED
-
-
-@pytest.mark.parametrize("check", ALL)
-def test_without_a_training_there_is_nothing_to_pass(check: Rule) -> None:
-    """Nothing trained, nothing earned."""
-    assert check(evidence(), KNOWN).status is Status.FAILED
 
 
 def went_on(*epochs: int) -> tuple[Episode, ...]:

@@ -7,7 +7,6 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from grader.checks.base import Rule
 from grader.checks.loss import LossFits, ends_in_softmax, loss_fault
 from grader.checks.select import Where
 from grader.model.evidence import Episode
@@ -27,7 +26,6 @@ from .factory import (
     expected,
     graph,
     layer,
-    notebook,
     seen,
     wanted,
 )
@@ -39,18 +37,6 @@ PLACE = {"id": "1.x", "title": TITLE, "points": Decimal(1)}
 LOSS = LossFits(**PLACE, where=WHERE)  # type: ignore[arg-type]
 OTHER_LOSS = LossFits(**PLACE, where=OPEN, base=WHERE)  # type: ignore[arg-type]
 ALL = [LOSS, OTHER_LOSS]
-
-
-@pytest.mark.parametrize("check", ALL)
-def test_what_was_not_run_is_ungraded(check: Rule) -> None:
-    """Level static judges no behaviour."""
-    assert check(evidence(cells=notebook("texto")), KNOWN).status is Status.UNGRADED
-
-
-@pytest.mark.parametrize("check", ALL)
-def test_without_a_training_there_is_nothing_to_pass(check: Rule) -> None:
-    """Nothing trained, nothing earned."""
-    assert check(evidence(), KNOWN).status is Status.FAILED
 
 
 LOGITS, PROBABILITIES = TUTORIAL, graph(*TUTORIAL.layers[:-1], dense(10, "softmax"))
