@@ -267,7 +267,10 @@ def _computed(built: Builder, operation: Any, node: Any, fed: list[int]) -> int 
     if layers.kind_of(operation)[0] != "Lambda" or len(fed) != 1 or len(node.outputs) != 1:
         return None
     (given,) = node.input_tensors
-    return computed(built, operation, fed[0], given.shape, given.dtype)
+    position = computed(built, operation, fed[0], given.shape, given.dtype)
+    if position is not None and built.objects[position] is None:
+        built.objects[position] = operation  # whoever shows its output shows that layer's
+    return position
 
 
 def _opened(built: Builder, operation: Any, node: Any, fed: list[int]) -> list[int] | None:

@@ -57,6 +57,7 @@ closed = keras.Sequential([layers.Input((784,)), Scale(), layers.Dense(10)])
 lam = keras.Sequential([layers.Input((784,)), layers.Lambda(lambda t: tf.sort(t)), layers.Dense(10)])
 scaling = keras.Sequential([layers.Input((28, 28)), layers.Lambda(lambda t: t / 255.0),
     layers.Lambda(lambda t: tf.expand_dims(t, -1)), layers.Flatten(), layers.Dense(10)])
+shows_scaling = keras.Model(scaling.inputs, [layer.output for layer in scaling.layers])
 class TfNet(keras.Model):
     def __init__(self):
         super().__init__()
@@ -246,6 +247,8 @@ def test_a_lambda_is_the_layer_it_does_the_work_of(run):
         ("Rescaling", (28, 28)), ("Reshape", (28, 28, 1)), ("Flatten", (784,)), ("Dense", (10,))
     ]  # fmt: skip
     assert graph.exact
+    shown = run.model("shows_scaling")
+    assert [position for _, position in shown.exposes] == [1, 2, 3, 4]
 
 
 def test_parameters_are_counted_once_and_in_full(run):
