@@ -19,6 +19,7 @@ from grader.checks.layers import (
     idle,
     reduced,
 )
+from grader.checks.memo import by_identity
 from grader.model.graph import Graph, Layer
 
 THIRD = Fraction(1, 3)
@@ -39,6 +40,7 @@ class Difference:
     """False where the network does things that are not seen, and this may be one of them."""
 
 
+@by_identity(2000)
 def differences(expected: Graph, observed: Graph, *, scaled: bool = False) -> tuple[Difference, ...]:
     """The fewest layer edits (replace, add, remove) from one architecture to the other.
 

@@ -22,6 +22,8 @@ Flow = tuple[set[str], set[str]]
 KEPT_NODES = 100_000
 """Of trees that were read before, and as many again of lists of their nodes: some 50 MB. What is larger is
 read anew each time."""
+KEPT_BODIES, KEPT_NOTEBOOKS = 1000, 8
+"""Blocks whose functions, and notebooks whose flows, are remembered: a check asks for one's many times."""
 MOST_MAGICS = 50
 """Lines of IPython's that are looked at in one cell: each asks for reading all code above it."""
 _RUNS_PYTHON = frozenset({"time", "timeit", "capture", "prun"})
@@ -89,11 +91,12 @@ def _python(source: str) -> str:
     return "\n".join(lines)
 
 
-def functions(body: Sequence[ast.stmt]) -> Iterator[ast.FunctionDef]:
+@cached(LRUCache(KEPT_BODIES), key=lambda body: hashkey(*body), lock=Lock())
+def functions(body: Sequence[ast.stmt]) -> tuple[ast.FunctionDef, ...]:
     """The functions that these statements define, and the methods of their classes."""
-    for node in executed(body, perhaps=True):
-        inner = node.body if isinstance(node, ast.ClassDef) else [node]
-        yield from (one for one in inner if isinstance(one, ast.FunctionDef))
+    nodes = executed(body, perhaps=True)
+    inner = (one for node in nodes for one in (node.body if isinstance(node, ast.ClassDef) else [node]))
+    return tuple(one for one in inner if isinstance(one, ast.FunctionDef))
 
 
 def executed(body: Sequence[ast.stmt], *, perhaps: bool = False) -> Sequence[ast.AST]:
@@ -186,10 +189,16 @@ def looked_at(body: Sequence[ast.stmt]) -> Iterator[tuple[str, set[str]]]:
 
 def derived(bodies: Sequence[Sequence[ast.stmt]], roots: set[str]) -> set[str]:
     """Every name whose value may come from one of `roots`: by assignment, in a loop, as an argument."""
+    return reached(_flows_of(bodies), roots)
+
+
+@cached(LRUCache(KEPT_NOTEBOOKS), key=lambda bodies: hashkey(*(s for b in bodies for s in b)), lock=Lock())
+def _flows_of(bodies: Sequence[Sequence[ast.stmt]]) -> list[Flow]:
+    """Of a whole notebook, which several checks follow from different names."""
     made = {f.name: f for body in bodies for f in functions(body)}
     inner = [f.body for f in made.values()]
     nodes = [n for body in (*bodies, *inner) for n in executed(body, perhaps=True)]
-    return reached((flow for node in nodes for flow in _flows(node, made)), roots)
+    return [flow for node in nodes for flow in _flows(node, made)]
 
 
 def returned(bodies: Sequence[Sequence[ast.stmt]], called: str) -> set[str]:
