@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
+from grader.checks.select import Where
 from grader.model.evidence import (
     Axes,
     BuiltModel,
@@ -240,3 +243,10 @@ def expected(
     *models: ExpectedModel, bands: tuple[MeasuredBand, ...] = (), boilerplate: tuple[str, ...] = ()
 ) -> Expected:
     return Expected("demo", models, bands, boilerplate=boilerplate)
+
+
+WHERE = Where("1", ("1", "2"), like="1.net")
+"""An exercise that asks for the tutorial's network, of two."""
+KNOWN: Expected = expected(wanted("1.net", TUTORIAL))
+PLACE = {"id": "1.x", "title": TITLE, "points": Decimal(1)}
+"""What every check is given."""

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pytest
 
 from grader.checks.configuration import Experiments, ValidationSplit
-from grader.checks.select import Where
 from grader.model.evidence import Episode
-from grader.model.expected import Expected
 from grader.model.result import Status
 
 from .factory import (
     DENSE_NET,
-    TITLE,
-    TUTORIAL,
+    KNOWN,
+    PLACE,
+    WHERE,
     compiled,
     episode,
     evidence,
-    expected,
-    wanted,
 )
 
-WHERE = Where("1", ("1", "2"), like="1.net")
-KNOWN: Expected = expected(wanted("1.net", TUTORIAL))
-PLACE = {"id": "1.x", "title": TITLE, "points": Decimal(1)}
-SPLIT = ValidationSplit(**PLACE, where=WHERE, share=0.2)  # type: ignore[arg-type]
-TRY = Experiments(**PLACE, where=WHERE)  # type: ignore[arg-type]
+SPLIT = ValidationSplit(**PLACE, where=WHERE, share=0.2)
+TRY = Experiments(**PLACE, where=WHERE)
 ALL = [SPLIT, TRY]
 
 

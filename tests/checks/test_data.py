@@ -9,17 +9,17 @@ import msgspec
 import pytest
 
 from grader.checks.data import LeakAnswered, Shown, TrainedOn, leak
-from grader.checks.select import Where
 from grader.model.evidence import Cell, DataLoad, Episode, Evaluation, Trace
-from grader.model.expected import Expected
 from grader.model.result import Status
 
 from .factory import (
     ALL_TEST,
     ALL_TRAIN,
     DENSE_NET,
+    KNOWN,
     TITLE,
     TUTORIAL,
+    WHERE,
     code,
     episode,
     evaluation,
@@ -31,8 +31,6 @@ from .factory import (
     wanted,
 )
 
-WHERE = Where("1", ("1", "2"), like="1.net")
-KNOWN: Expected = expected(wanted("1.net", TUTORIAL))
 TRAINED = TrainedOn(id="1.data", title=TITLE, points=Decimal(1), where=WHERE, at_least=40_000)
 LEAK = LeakAnswered(id="1.leak", title=TITLE, points=Decimal(1), where=WHERE)
 CIFAR = (DataLoad(0, "cifar10"),)

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import msgspec
 import pytest
 
 from grader.checks.epochs import Epochs, SomeEpochs, VariesEpochs
-from grader.checks.select import Where
 from grader.model.evidence import CELL_TIMED_OUT, Ended, Episode
-from grader.model.expected import Expected
 from grader.model.result import Status
 
 from .factory import (
     DENSE_NET,
-    TITLE,
-    TUTORIAL,
+    KNOWN,
+    PLACE,
+    WHERE,
     code,
     episode,
     evidence,
-    expected,
     seen,
-    wanted,
 )
 
-WHERE = Where("1", ("1", "2"), like="1.net")
-KNOWN: Expected = expected(wanted("1.net", TUTORIAL))
-PLACE = {"id": "1.x", "title": TITLE, "points": Decimal(1)}
-EPOCHS = Epochs(**PLACE, where=WHERE, epochs=3)  # type: ignore[arg-type]
-SOME = SomeEpochs(**PLACE, where=WHERE, epochs=100)  # type: ignore[arg-type]
-VARY = VariesEpochs(**PLACE, where=WHERE)  # type: ignore[arg-type]
+EPOCHS = Epochs(**PLACE, where=WHERE, epochs=3)
+SOME = SomeEpochs(**PLACE, where=WHERE, epochs=100)
+VARY = VariesEpochs(**PLACE, where=WHERE)
 ALL = [EPOCHS, SOME, VARY]
 
 

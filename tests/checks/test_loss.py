@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import msgspec
 import pytest
 
 from grader.checks.loss import LossFits, ends_in_softmax, loss_fault
 from grader.checks.select import Where
 from grader.model.evidence import Episode
-from grader.model.expected import Expected
 from grader.model.graph import Graph
 from grader.model.result import Status
 
 from .factory import (
     ALL_TRAIN,
     DENSE_NET,
-    TITLE,
+    KNOWN,
+    PLACE,
     TUTORIAL,
+    WHERE,
     compiled,
     dense,
     episode,
     evidence,
-    expected,
     graph,
     layer,
     seen,
-    wanted,
 )
 
-WHERE = Where("1", ("1", "2"), like="1.net")
 OPEN = Where("2", ("1", "2"), rivals=(WHERE,))
-KNOWN: Expected = expected(wanted("1.net", TUTORIAL))
-PLACE = {"id": "1.x", "title": TITLE, "points": Decimal(1)}
-LOSS = LossFits(**PLACE, where=WHERE)  # type: ignore[arg-type]
-OTHER_LOSS = LossFits(**PLACE, where=OPEN, base=WHERE)  # type: ignore[arg-type]
+LOSS = LossFits(**PLACE, where=WHERE)
+OTHER_LOSS = LossFits(**PLACE, where=OPEN, base=WHERE)
 ALL = [LOSS, OTHER_LOSS]
 
 
@@ -101,7 +95,7 @@ def test_losses_by_kind(kind: str, status: Status) -> None:
 )
 def test_where_a_network_ends_in_softmax(tail: tuple[object, ...], softmax: bool) -> None:
     """As an argument or a layer, and only when nothing undoes it."""
-    assert ends_in_softmax(graph(*tail)) is softmax  # type: ignore[arg-type]
+    assert ends_in_softmax(graph(*tail)) is softmax
 
 
 def test_the_loss_of_an_open_exercise_is_that_of_its_own_network() -> None:

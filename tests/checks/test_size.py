@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pytest
 
 from grader.checks.configuration import Experiments, ValidationSplit
 from grader.checks.epochs import SomeEpochs, VariesEpochs
-from grader.checks.select import Where
 from grader.checks.size import ENOUGH, images
 from grader.model.evidence import Episode, Trace
-from grader.model.expected import Expected
 from grader.model.result import Status
 
 from .factory import (
     ALL_TEST,
     ALL_TRAIN,
-    TITLE,
-    TUTORIAL,
+    KNOWN,
+    PLACE,
+    WHERE,
     compiled,
     dense,
     episode,
     evidence,
-    expected,
     graph,
     seen,
-    wanted,
 )
 
-WHERE = Where("1", ("1", "2"), like="1.net")
-KNOWN: Expected = expected(wanted("1.net", TUTORIAL))
-PLACE = {"id": "1.x", "title": TITLE, "points": Decimal(1), "where": WHERE}
-SPLIT = ValidationSplit(**PLACE, share=0.2)  # type: ignore[arg-type]
-SOME = SomeEpochs(**PLACE, epochs=100)  # type: ignore[arg-type]
-VARY = VariesEpochs(**PLACE)  # type: ignore[arg-type]
-TRY = Experiments(**PLACE)  # type: ignore[arg-type]
+HERE = PLACE | {"where": WHERE}
+SPLIT = ValidationSplit(**HERE, share=0.2)
+SOME = SomeEpochs(**HERE, epochs=100)
+VARY = VariesEpochs(**HERE)
+TRY = Experiments(**HERE)
 TOY = graph(dense(1, None))
 
 
