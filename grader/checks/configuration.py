@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from grader.checks.base import Rule, code_runs, compare
-from grader.checks.select import Where, learned, same_network
-from grader.checks.size import ENOUGH, Trainings, by_size, images
+from grader.checks.select import MANY_ROWS, Where, learned, same_network
+from grader.checks.size import Trainings, by_size, images
 from grader.model.evidence import Compilation, Episode, Evidence, Provenance
 from grader.model.expected import Expected
 from grader.model.result import CheckResult, Status
@@ -60,7 +60,7 @@ class Experiments(Rule):
         if first is None:
             return self.failed("training.absent")
         # A comparison needs as much as the first training, or enough in itself.
-        enough = min(ENOUGH, images(first) / TENTH)
+        enough = min(MANY_ROWS, images(first) / TENTH)
         return by_size(self, self._alike(evidence, first), self._judge, enough)
 
     def _judge(self, trainings: Trainings) -> CheckResult:

@@ -6,11 +6,9 @@ from collections.abc import Callable, Sequence
 
 from grader.checks.base import Rule
 from grader.checks.evaluated import HANDFUL
+from grader.checks.select import MANY_ROWS
 from grader.model.evidence import Episode
 from grader.model.result import CheckResult, Status
-
-ENOUGH = 1000
-"""Training images that make a training beyond doubt: a sixtieth of Fashion-MNIST will do."""
 
 Trainings = Sequence[Episode]
 
@@ -19,7 +17,7 @@ def by_size(
     rule: Rule,
     trainings: Trainings,
     judge: Callable[[Trainings], CheckResult],
-    enough: float = ENOUGH,
+    enough: float = MANY_ROWS,
 ) -> CheckResult:
     """Judge the trainings that are large enough; what only smaller ones would earn goes to a person.
 
@@ -50,7 +48,7 @@ def images(episode: Episode) -> float:
     if x.test > x.train:
         return 0
     if not x.seen_whole or x.unknown > x.train:
-        return max(x.rows, 0 if x.seen_whole else ENOUGH)
+        return max(x.rows, 0 if x.seen_whole else MANY_ROWS)
     return x.train
 
 

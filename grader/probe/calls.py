@@ -111,16 +111,19 @@ def send_evaluation(
     result: Any,
     used: Used,
 ) -> None:
-    header = {
+    header = _used(models, model, seen, used) | {"y": seen.y, "results": _results(model, result)}
+    models.probe.send("evaluate", header)
+
+
+def _used(models: Models, model: Any, seen: Seen, used: Used) -> dict[str, Any]:
+    """What is said of evaluations and predictions alike."""
+    return {
         "serial": models.send(model).serial,
         "x": seen.x,
-        "y": seen.y,
-        "results": _results(model, result),
         "rows_used": used.rows,
         "capped": used.cut,
         "weights_of": used.weights_of or models.probe.quietly(models.taught.groups, model),
     }
-    models.probe.send("evaluate", header)
 
 
 def _add_evaluation(models: Models, model: Any, given: dict[str, Any], result: Any) -> None:
@@ -224,15 +227,8 @@ def send_prediction(
     used: Used,
 ) -> None:
     shapes = [[int(d) for d in output.shape[1:]][:8] for output in draw.leaves(result)][:2000]
-    header = {
-        "serial": models.send(model).serial,
-        "x": seen.x,
-        "x_distinct": seen.distinct,
-        "output_shapes": shapes,
-        "rows_used": used.rows or (len(draw.leaves(result)[0]) if shapes else 0),
-        "capped": used.cut,
-        "weights_of": used.weights_of or models.probe.quietly(models.taught.groups, model),
-    }
+    header = _used(models, model, seen, used) | {"x_distinct": seen.distinct, "output_shapes": shapes}
+    header["rows_used"] = used.rows or (len(draw.leaves(result)[0]) if shapes else 0)
     models.probe.send("predict", header)
 
 

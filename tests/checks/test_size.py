@@ -6,7 +6,8 @@ import pytest
 
 from grader.checks.configuration import Experiments, ValidationSplit
 from grader.checks.epochs import SomeEpochs, VariesEpochs
-from grader.checks.size import ENOUGH, images
+from grader.checks.select import MANY_ROWS
+from grader.checks.size import images
 from grader.model.evidence import Episode, Trace
 from grader.model.result import Status
 
@@ -41,8 +42,8 @@ TOY = graph(dense(1, None))
         ("resized", seen(unknown=20_000), 20_000),
         ("and their mirror images", seen(500, unknown=500), 500),
         ("a handful", seen(train=5), 5),
-        ("a stream", seen(train=32, seen_whole=False), ENOUGH),
-        ("never seen", Trace(0, seen_whole=False), ENOUGH),
+        ("a stream", seen(train=32, seen_whole=False), MANY_ROWS),
+        ("never seen", Trace(0, seen_whole=False), MANY_ROWS),
     ],
 )
 def test_images_to_learn_from(why: str, x: Trace, n: int) -> None:
